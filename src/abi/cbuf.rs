@@ -1,0 +1,168 @@
+//! Memory that crosses the API: bytes on the C heap.
+
+use std::ffi::c_void;
+use std::ptr;
+
+use crate::protocol::Payload;
+
+/// Bytes from `malloc`, always followed by one NUL that is not counted: a C program may print the
+/// payload of a message as a string, and may replace or free it.
+pub(crate) struct CBuf {
+    data: *mut u8,
+    len: usize,
+    /// Initialised bytes behind `data`; the NUL needs one more than `len`.
+    capacity: usize,
+}
+
+// SAFETY: plain owned memory.
+unsafe impl Send for CBuf {}
+
+/// No single growth step beyond the bytes at hand is larger, so memory follows what really came.
+const STEP: usize = 64 * 1024;
+
+impl CBuf {
+    /// Makes room for `capacity` bytes in all; false when memory is short.
+    fn grow(&mut self, capacity: usize) -> bool {
+        if capacity <= self.capacity {
+            return true;
+        }
+        let data = if self.data.is_null() {
+            // Fresh pages of a big block are zero anyway: calloc knows, a later memset would not.
+            // SAFETY: plain allocation.
+            unsafe { libc::calloc(1, capacity) }.cast::<u8>()
+        } else {
+            // SAFETY: `data` came from the same allocator.
+            unsafe { libc::realloc(self.data.cast::<c_void>(), capacity) }.cast::<u8>()
+        };
+        if data.is_null() {
+            return false;
+        }
+        if !self.data.is_null() {
+            // SAFETY: the block is `capacity` bytes long; only its new tail is written.
+            unsafe { ptr::write_bytes(data.add(self.capacity), 0, capacity - self.capacity) };
+        }
+        self.data = data;
+        self.capacity = capacity;
+        true
+    }
+
+    /// Appends `bytes`; false when memory is short.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> bool {
+        let Some(wanted) = self.len.checked_add(bytes.len()).and_then(|n| n.checked_add(1)) else {
+            return false;
+        };
+        if !self.grow(wanted) {
+            return false;
+        }
+        // SAFETY: room for all of `bytes` was just made; a borrowed slice can't overlap it.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.data.add(self.len), bytes.len()) };
+        self.len += bytes.len();
+        true
+    }
+
+    /// Hands the block to whoever frees it with `free`; NULL when memory for the NUL is short.
+    pub(crate) fn into_raw(mut self) -> (*mut c_void, usize) {
+        if !self.grow(self.len + 1) {
+            return (ptr::null_mut(), 0);
+        }
+        let data = std::mem::replace(&mut self.data, ptr::null_mut());
+        // SAFETY: `grow` made room for the NUL.
+        unsafe { *data.add(self.len) = 0 };
+        (data.cast::<c_void>(), self.len)
+    }
+}
+
+impl Payload for CBuf {
+    fn new() -> Self {
+        Self {
+            data: ptr::null_mut(),
+            len: 0,
+            capacity: 0,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        if self.data.is_null() {
+            return &mut [];
+        }
+        // SAFETY: `len` initialised bytes, owned by us.
+        unsafe { std::slice::from_raw_parts_mut(self.data, self.len) }
+    }
+
+    fn spare(&mut self, most: usize) -> Option<&mut [u8]> {
+        let most = most.max(1);
+        let room = self.capacity.saturating_sub(self.len + 1);
+        if room == 0 {
+            let step = most.min(self.len.max(STEP));
+            let wanted = self.len.checked_add(step)?.checked_add(1)?;
+            if !self.grow(wanted) {
+                return None;
+            }
+        }
+        let room = (self.capacity - self.len - 1).min(most);
+        // SAFETY: everything up to `capacity` is initialised and ours.
+        Some(unsafe { std::slice::from_raw_parts_mut(self.data.add(self.len), room) })
+    }
+
+    fn commit(&mut self, n: usize) {
+        debug_assert!(self.len + n < self.capacity.max(1));
+        self.len += n;
+    }
+}
+
+impl Drop for CBuf {
+    fn drop(&mut self) {
+        release(self.data.cast::<c_void>());
+    }
+}
+
+/// Frees a block of the C heap; NULL is nothing.
+pub(crate) fn release(block: *mut c_void) {
+    // SAFETY: callers pass NULL or a block they own.
+    unsafe { libc::free(block) }
+}
+
+/// Both payloads in one fresh NUL-terminated block. `None` when a size is negative, a positive size
+/// comes without bytes, the sum doesn't fit, or memory is short: sizes are what C code left there,
+/// so nothing is read before the new block exists.
+pub(crate) fn join(
+    first: (*const c_void, isize),
+    second: (*const c_void, isize),
+) -> Option<(*mut c_void, isize)> {
+    let sane = |(data, size): (*const c_void, isize)| size >= 0 && (size == 0 || !data.is_null());
+    if !sane(first) || !sane(second) {
+        return None;
+    }
+    let size = first.1.checked_add(second.1)?;
+    let room = usize::try_from(size.checked_add(1)?).ok()?;
+    // SAFETY: plain allocation.
+    let block = unsafe { libc::calloc(1, room) };
+    if block.is_null() {
+        return None;
+    }
+    let mut to = block.cast::<u8>();
+    for (data, size) in [first, second] {
+        let size = size.unsigned_abs();
+        if size > 0 {
+            // SAFETY: a message's payload is `size` bytes long, whoever stored it; `block` has
+            // room for both and is fresh.
+            unsafe { ptr::copy_nonoverlapping(data.cast::<u8>(), to, size) };
+            // SAFETY: stays within `block`.
+            to = unsafe { to.add(size) };
+        }
+    }
+    Some((block, size))
+}
+
+/// The bytes of a payload that no C code has had in its hands yet.
+pub(crate) fn view<'a>(data: *const c_void, size: isize) -> &'a [u8] {
+    if data.is_null() || size <= 0 {
+        return &[];
+    }
+    // SAFETY: stored by `CBuf::into_raw` together with its size.
+    unsafe { std::slice::from_raw_parts(data.cast::<u8>(), size.unsigned_abs()) }
+}

@@ -1,0 +1,177 @@
+//! How a connection ends.
+//!
+//! There is one way, [`Conn::finish`]: whoever comes first runs `on_close` and closes the socket,
+//! everybody else finds nothing left to do.
+
+use std::ffi::c_int;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::{Conn, Role};
+use crate::api::error::{Failure, Kind};
+use crate::api::linger;
+use crate::api::ctx::Ctx;
+use crate::log::{Level, log};
+use crate::protocol::{self, close_payload};
+use crate::transport::{Transport, socket};
+
+use super::link::{Link, Phase};
+
+/// RFC 6455 §7.1.5: no close frame was received.
+pub(super) const ABNORMAL: c_int = 1006;
+
+/// What is due to the peer when the socket is closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ending {
+    /// `nopoll_conn_close`: unsent bytes get their chance even without a loop.
+    Close,
+    /// Shutdown, or the peer has gone: unsent bytes are left to a loop.
+    Shutdown,
+    /// An error frame or an HTTP answer: the peer must be able to read it.
+    Answer,
+    /// As `Shutdown`, without telling the program.
+    Silent,
+    /// The descriptor isn't ours any more.
+    Lost,
+}
+
+impl Conn {
+    /// Ends the connection at once, without a close frame.
+    pub fn shutdown(this: &Arc<Self>) {
+        Self::finish(this, Ending::Shutdown);
+    }
+
+    /// Sends a close frame if there is a WebSocket, ends the connection, unregisters it and drops
+    /// the caller's reference.
+    pub fn close(this: &Arc<Self>, status: c_int, reason: Option<&[u8]>) {
+        if this.is_ok() {
+            this.send_close(&close_payload(status, reason));
+            Self::finish(this, Ending::Close);
+        }
+        let ctx = Arc::clone(&this.ctx);
+        let registered = ctx.remove(this);
+        let owners = this.owner_count();
+        if registered {
+            Self::release(this);
+        }
+        // C contract: one further owner, if there is one, is the caller.
+        if owners > c_int::from(registered) {
+            Self::release(this);
+        }
+        ctx.parked.remove(this);
+    }
+
+    /// One attempt at a close frame. Never blocks; skipped when an older frame can't be finished.
+    pub(super) fn send_close(&self, payload: &[u8]) {
+        let server = self.is_server();
+        let backlog = {
+            let mut link = self.link.lock();
+            if !link.is_live() || link.close_sent || !self.is_open() {
+                return;
+            }
+            link.push_close(payload, server)
+        };
+        if backlog {
+            // Whoever closes the socket takes the rest along.
+            log!(&self.ctx, Level::Debug, "conn id {}: close frame is waiting", self.id());
+        }
+    }
+
+    /// RFC 6455 §7.1.7: fails the connection with a close frame that says why.
+    pub(super) fn fail_protocol(this: &Arc<Self>, error: protocol::Error) {
+        let kind = match error.close_code() {
+            1009 => Kind::Limit,
+            _ => Kind::Protocol,
+        };
+        log!(&this.ctx, Level::Critical, "conn id {}: {error}", this.id());
+        this.fail(Failure::new(kind, error.to_string()));
+        this.send_close(&close_payload(c_int::from(error.close_code()), None));
+        Self::finish(this, Ending::Answer);
+    }
+
+    /// Runs `on_close` and closes the socket; false when somebody else already does.
+    pub(crate) fn finish(this: &Arc<Self>, ending: Ending) -> bool {
+        {
+            let mut link = this.link.lock();
+            if link.closing || !this.is_ok() {
+                return false;
+            }
+            link.closing = true;
+        }
+        if ending != Ending::Silent {
+            if let Some(hook) = this.hooks.on_close.get() {
+                hook.call(this.ctx_ptr(), Self::as_c(this));
+            }
+        }
+        // The handler may have taken the descriptor over by storing -1: read it again.
+        let (fd, rest) = {
+            let mut link = this.link.lock();
+            let fd = this.window.session.swap(-1, Ordering::AcqRel);
+            this.window.handshake_ok.store(0, Ordering::Release);
+            (fd, link.end())
+        };
+        this.ctx.disarm(this);
+        this.ctx.note_dead(this);
+        if fd == -1 {
+            return true;
+        }
+        match ending {
+            _ if this.is(Role::Listener) => socket::close_only(fd),
+            Ending::Lost => socket::forget_mode(fd),
+            _ => linger::dispose(&this.ctx, fd, rest, ending),
+        }
+        true
+    }
+
+    /// Replaces the stored descriptor; -1 detaches it. Unsent bytes of ours are written first.
+    pub fn set_socket(this: &Arc<Self>, fd: c_int) {
+        Self::write_out(this);
+        socket::forget_mode(this.descriptor());
+        {
+            let mut link = this.link.lock();
+            link.replace_stream(fd, this.is(Role::Listener));
+            this.window.session.store(fd, Ordering::Release);
+        }
+        let ctx = Arc::clone(&this.ctx);
+        ctx.disarm(this);
+        if fd == -1 {
+            ctx.note_dead(this);
+        } else {
+            Ctx::arm(&ctx, this);
+        }
+    }
+}
+
+impl Link {
+    /// Queues a close frame and tries to write it; true when some of it is left.
+    fn push_close(&mut self, payload: &[u8], server: bool) -> bool {
+        if let Some(transport) = &mut self.transport {
+            let progress = self.out.write(transport, &[]);
+            self.out.add_credit(progress.owed);
+        }
+        if self.out.has_owed() || self.out.is_held() {
+            return false;
+        }
+        self.close_sent = true;
+        let frame = super::write::library_frame(protocol::CLOSE, payload, server);
+        self.out.append(&[&frame]);
+        if let Some(transport) = &mut self.transport {
+            self.out.write(transport, &[]);
+        }
+        !self.out.is_empty()
+    }
+
+    /// Another stream takes the place; what was read ahead of the old one is void.
+    fn replace_stream(&mut self, fd: c_int, listener: bool) {
+        self.ahead.clear();
+        self.transport = (fd != -1 && !listener).then(|| Transport::plain(fd));
+    }
+
+    /// The stream is over: gives up everything but the leftover of stream reads.
+    fn end(&mut self) -> Vec<u8> {
+        self.transport = None;
+        self.phase = Phase::Idle;
+        self.ahead.clear();
+        self.out.into_rest()
+    }
+}

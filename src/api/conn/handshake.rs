@@ -1,0 +1,252 @@
+//! The opening handshake, driven by whichever call comes along.
+//!
+//! `Reading → Deciding → Open`: in `Deciding` the program's handlers run, without a lock. Whoever
+//! else looks at the connection meanwhile sees "not yet", and the loop is told afterwards.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::close::Ending;
+use super::link::{Got, How, Opening, Phase};
+use super::ready::Ready;
+use super::{Conn, Role};
+use crate::api::error::{Errno, Failure, Kind};
+use crate::log::{Level, log};
+use crate::protocol::{
+    Refusal, Request, RequestRules, Response, ResponseError, ResponseErrorKind, accept_key,
+    build_refusal, build_response,
+};
+use crate::sync::relock;
+
+/// Where an attempt to advance the handshake ended.
+pub(super) enum Step {
+    /// Complete.
+    Done,
+    Blocked,
+    Dead,
+}
+
+impl Conn {
+    /// Advances the handshake with what is there.
+    pub(super) fn handshake(this: &Arc<Self>, how: &mut How<'_>) -> Step {
+        let rules = RequestRules {
+            version: this.ctx.settings.version(),
+            lenient: this.lenient(),
+            require_origin: this.is_server() && this.requires_origin(),
+        };
+        let got = {
+            let mut link = this.link.lock();
+            if !link.is_live() {
+                return Step::Dead;
+            }
+            match link.phase {
+                Phase::Open => return Step::Done,
+                Phase::Idle | Phase::Deciding => return Step::Blocked,
+                Phase::Request(_) | Phase::Response(_) => {}
+            }
+            let got = link.next_opening(how, &rules);
+            if matches!(got, Got::Item(_)) {
+                link.phase = Phase::Deciding;
+            }
+            got
+        };
+        let step = match got {
+            Got::Item(Opening::Request(Ok(request))) => Self::answer(this, request),
+            Got::Item(Opening::Request(Err(refusal))) => {
+                Self::refuse(this, &refusal);
+                Step::Dead
+            }
+            Got::Item(Opening::Response(Ok(response))) => Self::accept_response(this, response),
+            Got::Item(Opening::Response(Err(error))) => {
+                Self::reject_response(this, error);
+                Step::Dead
+            }
+            Got::Blocked => return Step::Blocked,
+            Got::End => {
+                Self::lost(this, None);
+                return Step::Dead;
+            }
+            Got::Error(error) => {
+                Self::lost(this, Some(&error));
+                return Step::Dead;
+            }
+        };
+        if matches!(step, Step::Done) {
+            // Whoever looked while the handlers ran was sent away.
+            this.ctx.touch(this, Ready::READ);
+        }
+        step
+    }
+
+    /// Server: the request is complete and well-formed.
+    fn answer(this: &Arc<Self>, request: Request) -> Step {
+        this.lend(&this.window.get_url, &request.url);
+        this.lend_some(&this.window.host_name, request.host.as_deref());
+        this.lend_some(&this.window.origin, request.origin.as_deref());
+        this.lend_some(&this.window.protocols, request.protocol.as_deref());
+        this.lend_some(&this.cookie, request.cookie.as_deref());
+        this.lend_some(&this.real_ip, request.real_ip.as_deref());
+        if let Some(hook) = this.ctx.hooks().on_open.get() {
+            let accepted = hook.call(this.ctx_ptr(), Self::as_c(this));
+            if !this.is_live() {
+                return Step::Dead;
+            }
+            if !accepted {
+                let why = "on_open refused";
+                Self::refuse(this, &Refusal { status: 403, why });
+                return Step::Dead;
+            }
+        }
+        // C contract: the program's choice, else what the client asked for, whole and verbatim.
+        let protocol = this.accepted_protocol_bytes().or(request.protocol);
+        let response = build_response(&accept_key(&request.key), protocol.as_deref());
+        {
+            let mut link = this.link.lock();
+            if !link.is_live() {
+                return Step::Dead;
+            }
+            link.out.append(&[&response]);
+            link.replied = true;
+            link.flush();
+        }
+        Self::settle_backlog(this);
+        Self::open(this)
+    }
+
+    fn accepted_protocol_bytes(&self) -> Option<Vec<u8>> {
+        let chosen = self.accepted_protocol();
+        let cold = relock(&self.cold);
+        let text = cold.strings.iter().find(|text| text.as_ptr() == chosen)?;
+        Some(text.to_bytes().to_vec())
+    }
+
+    /// Client: the server agreed.
+    fn accept_response(this: &Arc<Self>, response: Response) -> Step {
+        this.http_status.store(101, Ordering::Release);
+        this.lend_some(&this.window.accepted_protocol, response.protocol.as_deref());
+        Self::open(this)
+    }
+
+    /// Both sides: tells the program and lets frames flow.
+    fn open(this: &Arc<Self>) -> Step {
+        // C contract: is_ready is true inside on_ready; reads still find nothing there.
+        this.window.handshake_ok.store(1, Ordering::Release);
+        log!(&this.ctx, Level::Debug, "conn id {}: ready", this.id());
+        let own = this.hooks.on_ready.get();
+        if let Some(hook) = own.or_else(|| this.ctx.hooks().on_ready.get()) {
+            let accepted = hook.call(this.ctx_ptr(), Self::as_c(this));
+            if !this.is_live() {
+                return Step::Dead;
+            }
+            if !accepted {
+                let text = "on_ready refused";
+                log!(&this.ctx, Level::Critical, "conn id {}: {text}", this.id());
+                this.fail(Failure::new(Kind::Rejected, text));
+                Self::finish(this, Ending::Shutdown);
+                return Step::Dead;
+            }
+        }
+        let mut link = this.link.lock();
+        if !link.is_live() {
+            return Step::Dead;
+        }
+        link.phase = Phase::Open;
+        Step::Done
+    }
+
+    /// Server: answers with an HTTP error and ends the connection.
+    fn refuse(this: &Arc<Self>, refusal: &Refusal) {
+        log!(
+            &this.ctx,
+            Level::Critical,
+            "conn id {}: handshake refused with {}: {}",
+            this.id(),
+            refusal.status,
+            refusal.why
+        );
+        let kind = match refusal.status {
+            403 => Kind::Rejected,
+            431 => Kind::Limit,
+            _ => Kind::Http,
+        };
+        this.fail(Failure::new(kind, refusal.why));
+        let answer = build_refusal(refusal.status, this.ctx.settings.version());
+        {
+            let mut link = this.link.lock();
+            link.out.append(&[&answer]);
+            link.flush();
+        }
+        Self::finish(this, Ending::Answer);
+    }
+
+    /// Client: the server did not agree.
+    fn reject_response(this: &Arc<Self>, error: ResponseError) {
+        this.http_status.store(u32::from(error.status), Ordering::Release);
+        relock(&this.cold).location = error.location;
+        let kind = match error.kind {
+            ResponseErrorKind::Malformed | ResponseErrorKind::Status => Kind::Http,
+            ResponseErrorKind::Rejected => Kind::Rejected,
+            ResponseErrorKind::Limit => Kind::Limit,
+        };
+        let text = match error.status {
+            0 | 101 => error.why.to_owned(),
+            status => format!("{} (HTTP status {status})", error.why),
+        };
+        log!(&this.ctx, Level::Critical, "conn id {}: {text}", this.id());
+        this.fail(Failure::new(kind, text));
+        Self::finish(this, Ending::Shutdown);
+    }
+
+    /// The stream ended or broke without a close frame.
+    pub(super) fn lost(this: &Arc<Self>, error: Option<&std::io::Error>) {
+        let failure = match error {
+            None => Failure::new(Kind::PeerClosed, "the peer closed the connection"),
+            Some(error) => Failure::new(Kind::Io, error.to_string()),
+        };
+        log!(
+            &this.ctx,
+            Level::Debug,
+            "conn id {}: {}",
+            this.id(),
+            failure.text().to_string_lossy()
+        );
+        this.fail(failure);
+        Self::finish(this, Ending::Shutdown);
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        self.link.lock().is_live() && self.is_ok()
+    }
+
+    /// Whether frames flow; drives the handshake if they don't yet.
+    pub fn is_ready(this: &Arc<Self>) -> (bool, Errno) {
+        if this.is(Role::Listener) || !this.is_ok() {
+            return (false, Errno::Keep);
+        }
+        if this.is_open() {
+            return (true, Errno::Keep);
+        }
+        loop {
+            match Self::handshake(this, &mut How::Direct) {
+                Step::Done => return (true, Errno::Keep),
+                Step::Dead => return (false, Errno::Keep),
+                Step::Blocked if this.is_deciding() => return (false, Errno::WOULD_BLOCK),
+                Step::Blocked => {
+                    if !Self::wait_if_blocking(this) {
+                        return (false, Errno::WOULD_BLOCK);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A handler is being asked, or the constructor is at work: waiting for bytes is no use.
+    pub(super) fn is_deciding(&self) -> bool {
+        matches!(self.link.lock().phase, Phase::Idle | Phase::Deciding)
+    }
+
+    /// Advances the handshake as [`Self::is_ready`] does.
+    pub fn complete_handshake(this: &Arc<Self>) {
+        Self::is_ready(this);
+    }
+}

@@ -1,0 +1,334 @@
+//! What the connection's lock guards: the stream, the protocol on it, and what is in between.
+//!
+//! Nothing in here blocks, calls back, or outlives the lock.
+
+use std::collections::VecDeque;
+use std::io;
+
+use crate::abi::cbuf::CBuf;
+use crate::protocol::{
+    Fragments, Item, Receiver, Request, RequestReader, RequestRules, Response, ResponseError,
+    ResponseReader, Refusal, Role, Rules,
+};
+use crate::transport::{Transport, would_block};
+
+use super::ahead::Ahead;
+use super::outbox::Outbox;
+
+/// How far the opening handshake is.
+pub(crate) enum Phase {
+    /// A listener, or a client whose request isn't out yet: nothing to read.
+    Idle,
+    /// Server: reading the request.
+    Request(Box<RequestReader>),
+    /// Client: reading the response.
+    Response(Box<ResponseReader>),
+    /// `on_open` or `on_ready` is being asked, without a lock.
+    Deciding,
+    /// Frames.
+    Open,
+}
+
+/// Who reads.
+pub(crate) enum How<'a> {
+    /// A call of the program: takes no byte that doesn't belong to the frame at hand.
+    Direct,
+    /// The loop.
+    Loop(&'a mut Reading),
+}
+
+/// One turn of the loop at one connection.
+pub(crate) struct Reading {
+    /// The event said that the peer has ended: a short read is not the last.
+    pub(crate) closed: bool,
+    /// The kernel has nothing more until the next event.
+    pub(crate) drained: bool,
+    /// Reads left before others get their turn.
+    pub(crate) rounds: u32,
+}
+
+/// What came of an attempt to read an item.
+pub(crate) enum Got<T> {
+    Item(T),
+    /// Nothing complete is there.
+    Blocked,
+    /// The stream has ended.
+    End,
+    Error(io::Error),
+}
+
+/// A finished request or response.
+pub(crate) enum Opening {
+    Request(Result<Request, Refusal>),
+    Response(Result<Response, ResponseError>),
+}
+
+/// The locked part of a connection.
+pub(crate) struct Link {
+    /// `None` when there is no stream: a listener, or dead.
+    pub(crate) transport: Option<Transport>,
+    pub(crate) phase: Phase,
+    pub(crate) receiver: Receiver<CBuf>,
+    pub(crate) fragments: Fragments,
+    pub(crate) out: Outbox,
+    pub(crate) ahead: Ahead,
+    /// What `nopoll_conn_read` took and the program has not asked for yet.
+    pub(crate) leftover: VecDeque<u8>,
+    /// Shutting down: `on_close` runs or has run.
+    pub(crate) closing: bool,
+    pub(crate) close_sent: bool,
+    /// Server: the 101 is out, so frames may follow.
+    pub(crate) replied: bool,
+    /// The peer takes nothing and the backlog is at its bound.
+    pub(crate) stalled: bool,
+    /// The loop stopped reading until the backlog has shrunk.
+    pub(crate) paused: bool,
+}
+
+/// Reads straight into a message from this size on; smaller ones share a read.
+const DIRECT_PAYLOAD: usize = 16 * 1024;
+/// Enough for a header, and for a control frame's payload in one go.
+const HEAD: usize = 128;
+const NO_STREAM: i32 = libc::EBADF;
+
+impl Link {
+    pub(crate) fn new(role: Role) -> Self {
+        Self {
+            transport: None,
+            phase: Phase::Idle,
+            receiver: Receiver::new(role),
+            fragments: Fragments::default(),
+            out: Outbox::default(),
+            ahead: Ahead::default(),
+            leftover: VecDeque::new(),
+            closing: false,
+            close_sent: false,
+            replied: false,
+            stalled: false,
+            paused: false,
+        }
+    }
+
+    /// Whether anything may still be read or written.
+    pub(crate) fn is_live(&self) -> bool {
+        self.transport.is_some() && !self.closing
+    }
+
+    /// Complete items that are here already.
+    pub(crate) fn items_ahead(&self, most: usize) -> usize {
+        if self.ahead.is_empty() || !matches!(self.phase, Phase::Open | Phase::Deciding) {
+            return 0;
+        }
+        self.receiver.complete_items(self.ahead.bytes(), most)
+    }
+
+    /// One attempt to write what the constructor queued; true when it is out.
+    pub(crate) fn attempt_queue(&mut self) -> io::Result<bool> {
+        let Some(transport) = &mut self.transport else {
+            return Err(io::Error::from_raw_os_error(NO_STREAM));
+        };
+        match self.out.write(transport, &[]).error {
+            Some(error) => Err(error),
+            None => Ok(self.out.is_empty()),
+        }
+    }
+
+    /// One attempt to write what is unsent; progress of an owed frame becomes credit. Returns
+    /// whether nothing is left.
+    pub(crate) fn flush(&mut self) -> bool {
+        let Some(transport) = &mut self.transport else {
+            return true;
+        };
+        if self.out.is_empty() {
+            return true;
+        }
+        let before = self.out.left();
+        let progress = self.out.write(transport, &[]);
+        self.out.add_credit(progress.owed);
+        if self.out.left() < before {
+            self.stalled = false;
+        }
+        if progress.error.is_some() {
+            self.out.drop_backlog();
+        }
+        self.out.is_empty()
+    }
+
+    /// Whether the next thing here is a control frame.
+    pub(crate) fn control_is_next(&self) -> bool {
+        const CONTROL: u8 = 0x08;
+        let first = self.ahead.bytes().first();
+        !self.receiver.mid_frame()
+            && first.is_some_and(|byte| byte & CONTROL != 0)
+            && self.items_ahead(1) > 0
+    }
+
+    /// Advances the handshake; consumes exactly up to the blank line, unless the loop reads ahead.
+    pub(crate) fn next_opening(&mut self, how: &mut How<'_>, rules: &RequestRules) -> Got<Opening> {
+        loop {
+            if !self.ahead.is_empty() {
+                let (used, opening) = feed(&mut self.phase, self.ahead.bytes(), rules);
+                self.ahead.consume(used);
+                match opening {
+                    Some(opening) => return Got::Item(opening),
+                    None => continue,
+                }
+            }
+            let Some(transport) = &mut self.transport else {
+                return Got::Error(io::Error::from_raw_os_error(NO_STREAM));
+            };
+            match how {
+                How::Loop(reading) if !self.ahead.room().is_empty() => {
+                    match reading.read(transport, self.ahead.room()) {
+                        Got::Item(n) => self.ahead.filled(n),
+                        Got::Blocked => return Got::Blocked,
+                        Got::End => return Got::End,
+                        Got::Error(error) => return Got::Error(error),
+                    }
+                }
+                _ => {
+                    let mut buffer = [0; 4096];
+                    let seen = match transport.peek(&mut buffer) {
+                        Ok(0) => return Got::End,
+                        Ok(n) => n,
+                        Err(error) if would_block(&error) => {
+                            how.drained();
+                            return Got::Blocked;
+                        }
+                        Err(error) => return Got::Error(error),
+                    };
+                    let (used, opening) = feed(&mut self.phase, &buffer[..seen], rules);
+                    if let Err(error) = discard(transport, &mut buffer, used) {
+                        return Got::Error(error);
+                    }
+                    if let Some(opening) = opening {
+                        return Got::Item(opening);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next item of the open connection.
+    pub(crate) fn next_item(&mut self, how: &mut How<'_>, rules: &Rules) -> Got<Item<CBuf>> {
+        loop {
+            if !self.ahead.is_empty() {
+                let (used, item) = self.receiver.feed(self.ahead.bytes(), rules);
+                self.ahead.consume(used);
+                match item {
+                    Some(item) => return Got::Item(item),
+                    None => continue,
+                }
+            }
+            let Some(transport) = &mut self.transport else {
+                return Got::Error(io::Error::from_raw_os_error(NO_STREAM));
+            };
+            let read_ahead = match how {
+                How::Loop(_) => !self.ahead.room().is_empty(),
+                How::Direct => false,
+            };
+            let large = !read_ahead || self.receiver.want() >= DIRECT_PAYLOAD;
+            if large {
+                if let Some(slot) = self.receiver.slot(usize::MAX) {
+                    match how.read(transport, slot) {
+                        Got::Item(n) => match self.receiver.filled(n, rules) {
+                            Some(item) => return Got::Item(item),
+                            None => continue,
+                        },
+                        Got::Blocked => return Got::Blocked,
+                        Got::End => return Got::End,
+                        Got::Error(error) => return Got::Error(error),
+                    }
+                }
+            }
+            let mut head = [0; HEAD];
+            let room = if read_ahead {
+                self.ahead.room()
+            } else {
+                let want = self.receiver.want().min(HEAD);
+                &mut head[..want]
+            };
+            match how.read(transport, room) {
+                Got::Item(n) if read_ahead => self.ahead.filled(n),
+                Got::Item(n) => {
+                    let (_, item) = self.receiver.feed(&head[..n], rules);
+                    if let Some(item) = item {
+                        return Got::Item(item);
+                    }
+                }
+                Got::Blocked => return Got::Blocked,
+                Got::End => return Got::End,
+                Got::Error(error) => return Got::Error(error),
+            }
+        }
+    }
+}
+
+impl How<'_> {
+    fn drained(&mut self) {
+        if let How::Loop(reading) = self {
+            reading.drained = true;
+        }
+    }
+
+    fn read(&mut self, transport: &mut Transport, into: &mut [u8]) -> Got<usize> {
+        match self {
+            How::Loop(reading) => reading.read(transport, into),
+            How::Direct => match transport.read(into) {
+                Ok(0) => Got::End,
+                Ok(n) => Got::Item(n),
+                Err(error) if would_block(&error) => Got::Blocked,
+                Err(error) => Got::Error(error),
+            },
+        }
+    }
+}
+
+impl Reading {
+    fn read(&mut self, transport: &mut Transport, into: &mut [u8]) -> Got<usize> {
+        if self.drained || self.rounds == 0 {
+            return Got::Blocked;
+        }
+        self.rounds -= 1;
+        match transport.read(into) {
+            Ok(0) => Got::End,
+            Ok(n) => {
+                // Edge-triggered: fewer bytes than asked for are all there were, unless the end of
+                // the stream, which is no bytes, stands right behind them.
+                self.drained = n < into.len() && !self.closed && transport.pending() == 0;
+                Got::Item(n)
+            }
+            Err(error) if would_block(&error) => {
+                self.drained = true;
+                Got::Blocked
+            }
+            Err(error) => Got::Error(error),
+        }
+    }
+}
+
+fn feed(phase: &mut Phase, input: &[u8], rules: &RequestRules) -> (usize, Option<Opening>) {
+    match phase {
+        Phase::Request(reader) => {
+            let (used, result) = reader.feed(input, rules);
+            (used, result.map(Opening::Request))
+        }
+        Phase::Response(reader) => {
+            let (used, result) = reader.feed(input);
+            (used, result.map(Opening::Response))
+        }
+        Phase::Idle | Phase::Deciding | Phase::Open => (input.len(), None),
+    }
+}
+
+/// Takes `n` bytes that were just peeked at.
+fn discard(transport: &mut Transport, buffer: &mut [u8], n: usize) -> io::Result<()> {
+    let mut left = n;
+    while left > 0 {
+        match transport.read(&mut buffer[..left])? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            taken => left -= taken,
+        }
+    }
+    Ok(())
+}

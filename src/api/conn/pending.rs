@@ -1,0 +1,219 @@
+//! Unsent bytes: what the program may ask about them, and who writes them meanwhile.
+
+use std::ffi::{c_int, c_long};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Conn;
+use super::ready::Ready;
+use super::write::PAUSE_ABOVE;
+use crate::api::dispatch;
+use crate::api::error::Errno;
+use crate::transport::socket::{self, Readiness};
+
+/// C contract: a shorter timeout of flush_writes counts as this; programs pass milliseconds.
+const LEAST_FLUSH: Duration = Duration::from_millis(100);
+const SLICE: Duration = Duration::from_millis(100);
+/// How long a peer may take nothing while its backlog is written out, and how long in all.
+const IDLE: Duration = Duration::from_secs(1);
+const TOTAL: Duration = Duration::from_secs(5);
+
+fn count(n: usize) -> c_int {
+    c_int::try_from(n).unwrap_or(c_int::MAX)
+}
+
+impl Conn {
+    pub(crate) fn has_backlog(&self) -> bool {
+        let link = self.link.lock();
+        link.transport.is_some() && link.out.has_backlog()
+    }
+
+    /// Bytes of the queue.
+    pub(crate) fn unsent(&self) -> usize {
+        let link = self.link.lock();
+        if link.out.has_backlog() { link.out.left() } else { 0 }
+    }
+
+    /// Marks the connection as (not) standing in the context's list; true when that is new.
+    pub(crate) fn list_backlog(&self, listed: bool) -> bool {
+        use std::sync::atomic::Ordering;
+        self.in_backlog_list.swap(listed, Ordering::AcqRel) != listed
+    }
+
+    /// One attempt to write backlog; true while some is left.
+    pub(crate) fn flush_backlog(this: &Arc<Self>) -> bool {
+        let (left, resume) = {
+            let mut link = this.link.lock();
+            if link.transport.is_none() || !link.out.has_backlog() {
+                return false;
+            }
+            link.flush();
+            let resume = link.paused && link.out.left() <= PAUSE_ABOVE;
+            if resume {
+                link.paused = false;
+            }
+            (link.out.has_backlog(), resume)
+        };
+        if resume {
+            this.ctx.touch(this, Ready::READ);
+        }
+        left
+    }
+
+    /// The loop found the socket writable: owed bytes go out, too.
+    pub(crate) fn flush_all(this: &Arc<Self>) {
+        let resume = {
+            let mut link = this.link.lock();
+            link.flush();
+            let resume = link.paused && link.out.left() <= PAUSE_ABOVE;
+            if resume {
+                link.paused = false;
+            }
+            resume
+        };
+        if resume {
+            this.ctx.touch(this, Ready::READ);
+        }
+    }
+
+    /// Writes backlog until it is done, the peer takes nothing for a second, or five have passed.
+    pub(crate) fn write_out(this: &Arc<Self>) {
+        let end = Instant::now() + TOTAL;
+        let mut last = (Instant::now(), usize::MAX);
+        while Self::flush_backlog(this) {
+            let left = this.link.lock().out.left();
+            let now = Instant::now();
+            if left < last.1 {
+                last = (now, left);
+            }
+            if now >= end || now - last.0 >= IDLE {
+                return;
+            }
+            socket::wait_for(this.descriptor(), Readiness::Writable, SLICE.min(end - now));
+        }
+    }
+
+    /// The descriptor, after what the library has not written yet had its chance.
+    pub fn socket(this: &Arc<Self>) -> c_int {
+        let fd = this.descriptor();
+        if fd != -1 {
+            Self::flush_backlog(this);
+        }
+        fd
+    }
+
+    /// Transport bytes still to be written, headers included.
+    pub fn pending_bytes(&self) -> c_int {
+        let link = self.link.lock();
+        let mut pending = link.out.owed_left() + link.out.credit();
+        if link.out.has_backlog() && link.backlog_refuses(self) {
+            pending += link.out.left() - link.out.owed_left();
+        }
+        count(pending)
+    }
+
+    /// One attempt to write what is pending. Returns payload bytes, 0 for nothing pending or only
+    /// other bytes written, -1 otherwise.
+    pub fn complete_pending(this: &Arc<Self>) -> (c_int, Errno) {
+        let mut link = this.link.lock();
+        let credit = link.out.take_credit();
+        let before = link.out.left();
+        let owed = link.out.has_owed();
+        let asked_for = owed || (link.out.has_backlog() && link.backlog_refuses(this));
+        let Some((own, error)) = link.attempt() else {
+            return (count(credit), Errno::Keep);
+        };
+        let done = credit + own;
+        let progress = link.out.left() < before;
+        match error {
+            _ if done > 0 || !asked_for => (count(done), Errno::Keep),
+            Some(errno) => (-1, errno),
+            None if progress || before == 0 => (0, Errno::Keep),
+            None => (-1, Errno::WOULD_BLOCK),
+        }
+    }
+
+    /// Writes what is pending for at most `timeout_us` (at least 100 ms, unless ≤ 0: then only
+    /// what others wrote is reported).
+    pub fn flush(this: &Arc<Self>, timeout_us: c_long, previous: c_int) -> (c_int, Errno) {
+        let mut total = usize::try_from(previous).unwrap_or(0);
+        total += this.link.lock().out.take_credit();
+        let Some(micros) = u64::try_from(timeout_us).ok().filter(|&micros| micros > 0) else {
+            return (count(total), Errno::Keep);
+        };
+        let budget = Duration::from_micros(micros).max(LEAST_FLUSH);
+        let deadline = Instant::now().checked_add(budget);
+        loop {
+            let (error, done) = {
+                let mut link = this.link.lock();
+                total += link.out.take_credit();
+                let Some((own, error)) = link.attempt() else {
+                    break;
+                };
+                total += own;
+                (error, link.out.is_empty())
+            };
+            let now = Instant::now();
+            let left = deadline.map_or(SLICE, |deadline| deadline.saturating_duration_since(now));
+            if done || error.is_some() || left.is_zero() {
+                break;
+            }
+            socket::wait_for(this.descriptor(), Readiness::Writable, left.min(SLICE));
+        }
+        (count(total), Errno::Keep)
+    }
+
+    /// One raw send of bytes, beside the protocol.
+    pub fn default_send(this: &Arc<Self>, buffer: &[u8]) -> (c_int, Errno) {
+        loop {
+            let result = {
+                let mut link = this.link.lock();
+                link.flush();
+                let free = link.out.is_free();
+                let Some(transport) = &mut link.transport else {
+                    return (-1, Errno::Set(libc::EBADF));
+                };
+                if !free {
+                    return (-1, Errno::WOULD_BLOCK);
+                }
+                transport.write(&[std::io::IoSlice::new(buffer)])
+            };
+            match result {
+                Ok(n) => return (count(n), Errno::Keep),
+                Err(error) => {
+                    let fd = this.descriptor();
+                    if !crate::transport::would_block(&error) || !socket::is_blocking(fd) {
+                        return (-1, Errno::of(&error));
+                    }
+                    let timeout = socket::send_timeout(fd);
+                    let ready = socket::wait_for(fd, Readiness::Writable, timeout.unwrap_or(SLICE));
+                    if !ready && timeout.is_some() {
+                        return (-1, Errno::WOULD_BLOCK);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl super::link::Link {
+    /// One attempt for the program: payload bytes of the owed frame, and a hard failure. `None`
+    /// when there is no stream.
+    fn attempt(&mut self) -> Option<(usize, Option<Errno>)> {
+        let transport = self.transport.as_mut()?;
+        let progress = self.out.write(transport, &[]);
+        let error = progress.error.as_ref().map(Errno::of);
+        if error.is_some() {
+            self.out.drop_backlog();
+        }
+        Some((progress.owed, error))
+    }
+
+    /// Whether backlog is in the way of the program's next frame.
+    fn backlog_refuses(&self, conn: &Conn) -> bool {
+        if !socket::is_blocking(conn.descriptor()) {
+            return !(dispatch::of(conn) && self.items_ahead(1) > 0);
+        }
+        dispatch::inside(conn.ctx()) && (self.stalled || self.out.left() > conn.max_pending())
+    }
+}

@@ -1,0 +1,195 @@
+//! Receiving: one item at a time, acted on in the order of the stream.
+
+use std::ffi::c_int;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::close::Ending;
+use super::handshake::Step;
+use super::link::{Got, How};
+use super::{Conn, Role};
+use crate::abi::cbuf::CBuf;
+use crate::api::error::{Errno, Failure, Kind};
+use crate::api::msg::Msg;
+use crate::log::{Level, log};
+use crate::protocol::{Close, Item, Payload, Rules};
+use crate::transport::socket::{self, Readiness};
+
+/// What came of an attempt to receive.
+pub(crate) enum Received {
+    Message(Arc<Msg>),
+    /// A control frame was dealt with.
+    Control,
+    Blocked,
+    Dead,
+}
+
+/// A wait on a descriptor looks at the connection again after this: somebody else may have closed
+/// it, and its number may belong to another file by now.
+const SLICE: Duration = Duration::from_millis(100);
+
+impl Conn {
+    /// Receives one item; drives the handshake first.
+    pub(crate) fn receive(this: &Arc<Self>, how: &mut How<'_>, rules: &Rules) -> Received {
+        match Self::handshake(this, how) {
+            Step::Done => {}
+            Step::Blocked => return Received::Blocked,
+            Step::Dead => return Received::Dead,
+        }
+        let got = {
+            let mut link = this.link.lock();
+            if !link.is_live() {
+                return Received::Dead;
+            }
+            link.next_item(how, rules)
+        };
+        match got {
+            Got::Item(Item::Data(data)) => match Msg::received(data) {
+                Some(msg) => Received::Message(msg),
+                None => {
+                    this.fail(Failure::new(Kind::Io, "out of memory"));
+                    Self::finish(this, Ending::Shutdown);
+                    Received::Dead
+                }
+            },
+            Got::Item(Item::Ping(payload)) => {
+                Self::answer_ping(this, payload);
+                Received::Control
+            }
+            Got::Item(Item::Pong) => Received::Control,
+            Got::Item(Item::Close(close)) => {
+                Self::peer_closed(this, close);
+                Received::Dead
+            }
+            Got::Item(Item::Fail(error)) => {
+                Self::fail_protocol(this, error);
+                Received::Dead
+            }
+            Got::Blocked => Received::Blocked,
+            Got::End => {
+                Self::lost(this, None);
+                Received::Dead
+            }
+            Got::Error(error) => {
+                Self::lost(this, Some(&error));
+                Received::Dead
+            }
+        }
+    }
+
+    /// RFC 6455 §5.5.2: a pong with the ping's payload, after the program has seen the ping.
+    fn answer_ping(this: &Arc<Self>, mut payload: CBuf) {
+        let body = payload.bytes_mut().to_vec();
+        if let Some(hook) = this.hooks.on_ping.get() {
+            if let Some(msg) = Msg::ping(payload) {
+                hook.call(this.ctx_ptr(), Self::as_c(this), Msg::as_c(&msg));
+                Msg::release(&msg);
+            }
+        }
+        Self::send_automatic_pong(this, &body);
+    }
+
+    /// RFC 6455 §5.5.1: the peer's close frame is answered, then the connection ends.
+    fn peer_closed(this: &Arc<Self>, close: Close) {
+        let status = c_int::from(close.status);
+        this.window.peer_close_status.store(status, Ordering::Release);
+        this.lend_some(&this.window.peer_close_reason, close.reason.as_deref());
+        if let Some(error) = close.error {
+            log!(&this.ctx, Level::Critical, "conn id {}: {error}", this.id());
+            this.fail(Failure::new(Kind::Protocol, error.to_string()));
+        } else {
+            this.fail(Failure::new(
+                Kind::PeerClosed,
+                format!("the peer closed the connection with status {status}"),
+            ));
+        }
+        let answer: Vec<u8> = close.answer.map_or_else(Vec::new, |code| code.to_be_bytes().to_vec());
+        this.send_close(&answer);
+        Self::finish(this, Ending::Answer);
+    }
+
+    /// The next message, or nothing; a blocking descriptor waits for one.
+    pub fn get_msg(this: &Arc<Self>) -> (Option<Arc<Msg>>, Errno) {
+        if this.is(Role::Listener) {
+            return (None, Errno::WOULD_BLOCK);
+        }
+        if !this.is_ok() {
+            return (None, Errno::Set(libc::EBADF));
+        }
+        Self::flush_backlog(this);
+        loop {
+            match Self::receive(this, &mut How::Direct, &this.rules()) {
+                Received::Message(msg) => return (Some(msg), Errno::Set(0)),
+                Received::Control => return (None, Errno::Set(0)),
+                Received::Dead => return (None, Errno::Keep),
+                Received::Blocked => {
+                    if this.is_deciding() || !Self::wait_if_blocking(this) {
+                        return (None, Errno::WOULD_BLOCK);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for bytes if the descriptor is in blocking mode; false when it isn't, or when the
+    /// socket's receive timeout passed. Unsent bytes of ours are written meanwhile.
+    pub(super) fn wait_if_blocking(this: &Arc<Self>) -> bool {
+        let fd = this.descriptor();
+        if fd == -1 || !socket::is_blocking(fd) {
+            return false;
+        }
+        let mut left = socket::receive_timeout(fd);
+        loop {
+            let slice = left.map_or(SLICE, |left| left.min(SLICE));
+            let busy = Self::flush_backlog(this);
+            let slice = if busy { slice.min(Duration::from_millis(5)) } else { slice };
+            if socket::wait_for(fd, Readiness::Readable, slice) || this.descriptor() != fd {
+                return true;
+            }
+            if let Some(left) = &mut left {
+                *left = left.saturating_sub(slice);
+                if left.is_zero() {
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// Bytes and items that a read would find without the kernel.
+    pub fn read_pending(&self) -> c_int {
+        let link = self.link.lock();
+        let below = link.transport.as_ref().map_or(0, |transport| transport.pending());
+        let pending = link.leftover.len() + below + link.items_ahead(usize::MAX);
+        c_int::try_from(pending).unwrap_or(c_int::MAX)
+    }
+
+    /// One raw receive of bytes, beside the protocol.
+    pub fn default_receive(this: &Arc<Self>, buffer: &mut [u8]) -> (c_int, Errno) {
+        let fd = this.descriptor();
+        if fd == -1 {
+            return (-1, Errno::Set(libc::EBADF));
+        }
+        {
+            let mut link = this.link.lock();
+            if link.items_ahead(1) > 0 {
+                return (-1, Errno::WOULD_BLOCK);
+            }
+            if !link.ahead.is_empty() {
+                let n = link.ahead.take(buffer);
+                return (c_int::try_from(n).unwrap_or(c_int::MAX), Errno::Keep);
+            }
+        }
+        loop {
+            match socket::receive(fd, buffer, libc::MSG_DONTWAIT) {
+                Ok(n) => return (c_int::try_from(n).unwrap_or(c_int::MAX), Errno::Keep),
+                Err(error) => {
+                    let again = crate::transport::would_block(&error);
+                    if !again || !Self::wait_if_blocking(this) {
+                        return (-1, Errno::of(&error));
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The counts a C program sees, and what happens when they reach zero.
+//!
+//! `refs` counts owners (the creator, the registry, explicit references) and transient references
+//! (loop dispatch, foreach). Every other keep-alive of the library is an `Arc` clone and invisible.
+
+use std::ffi::c_int;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::close::Ending;
+use super::{Conn, Role};
+use crate::api::ctx::Ctx;
+use crate::api::opts::Opts;
+use crate::log::{Level, log};
+use crate::sync::relock;
+
+impl Conn {
+    /// One more owner; true when the count afterwards is above 1.
+    pub fn acquire(&self) -> bool {
+        self.window.refs.fetch_add(1, Ordering::AcqRel) + 1 > 1
+    }
+
+    /// One owner less; the last one destroys the connection.
+    pub fn release(this: &Arc<Self>) {
+        let before = this
+            .window
+            .refs
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |refs| {
+                (refs > 0).then(|| refs - 1)
+            });
+        match before {
+            Ok(1) => Self::destroy(this),
+            Ok(_) => {}
+            Err(_) => log!(
+                &this.ctx,
+                Level::Critical,
+                "conn id {}: released more often than acquired",
+                this.id()
+            ),
+        }
+    }
+
+    /// The visible count: owners and transient references.
+    pub fn ref_count(&self) -> c_int {
+        self.window.refs.load(Ordering::Acquire)
+    }
+
+    /// Owners only.
+    pub fn owner_count(&self) -> c_int {
+        self.ref_count() - self.transients.load(Ordering::Acquire)
+    }
+
+    /// Keeps the object alive without owning it; true when the count afterwards is above 1.
+    pub fn transient_acquire(&self) -> bool {
+        self.transients.fetch_add(1, Ordering::AcqRel);
+        self.acquire()
+    }
+
+    /// The reverse of [`Self::transient_acquire`].
+    pub fn transient_release(this: &Arc<Self>) {
+        let held = this
+            .transients
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |held| {
+                (held > 0).then(|| held - 1)
+            });
+        if held.is_ok() {
+            Self::release(this);
+        }
+    }
+
+    /// The registry's entry keeps the context alive until the object is destroyed.
+    pub(crate) fn hold_ctx(&self) {
+        if !self.holds_ctx.swap(true, Ordering::AcqRel) {
+            self.ctx.acquire();
+        }
+    }
+
+    /// Gives the context reference back.
+    pub(super) fn drop_ctx(&self) {
+        if self.holds_ctx.swap(false, Ordering::AcqRel) {
+            Ctx::release(&self.ctx);
+        }
+    }
+
+    /// Nobody owns it any more: the descriptor is closed silently, everything else given back.
+    fn destroy(this: &Arc<Self>) {
+        if this.destroyed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        this.ctx.remove(this);
+        Self::finish(this, Ending::Silent);
+        if this.is(Role::Listener) {
+            let opts = relock(&this.cold).opts.take();
+            if let Some(opts) = opts {
+                Opts::release_if_needed(&opts);
+            }
+        }
+        this.drop_ctx();
+        let alive = relock(&this.alive).take();
+        drop(alive);
+    }
+}

@@ -1,0 +1,227 @@
+//! What a context keeps between and during waits: the poll object, who is ready, how to wake.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use mio::{Token as MioToken, Waker};
+
+use super::Ctx;
+use crate::abi::errno;
+use crate::api::dispatch;
+use crate::api::conn::Conn;
+use crate::api::conn::ready::Ready;
+use crate::engine::wake::WakeCell;
+use crate::engine::{self, Engine};
+use crate::log::{Level, log};
+use crate::sync::relock;
+
+/// The size of the buffer the loop reads into.
+pub(crate) const BUFFER: usize = 64 * 1024;
+
+/// Accepts that failed for lack of descriptors are tried again after this.
+const STARVED_PAUSE: Duration = Duration::from_millis(100);
+
+/// Loop state of one context.
+pub(crate) struct Looping {
+    engine: Mutex<Option<Arc<Engine>>>,
+    wake: WakeCell,
+    /// Connections that may have something to do, each at most once.
+    ready: Mutex<VecDeque<Arc<Conn>>>,
+    waits: AtomicI32,
+    stopped: AtomicBool,
+    /// Listeners that ran out of descriptors, and when to try again.
+    starved: Mutex<Option<(Instant, Vec<Arc<Conn>>)>>,
+    buffers: Mutex<Vec<Vec<u8>>>,
+}
+
+impl Looping {
+    pub(crate) const fn new() -> Self {
+        Self {
+            engine: Mutex::new(None),
+            wake: WakeCell::new(),
+            ready: Mutex::new(VecDeque::new()),
+            waits: AtomicI32::new(0),
+            stopped: AtomicBool::new(false),
+            starved: Mutex::new(None),
+            buffers: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// A wait begins; returns how many were already running.
+    pub(crate) fn enter(&self) -> i32 {
+        // C contract: a stop before the wait is lost.
+        self.stopped.store(false, Ordering::SeqCst);
+        self.waits.fetch_add(1, Ordering::SeqCst)
+    }
+
+    /// A wait ends; returns how many are still running.
+    pub(crate) fn leave(&self) -> i32 {
+        self.waits.fetch_sub(1, Ordering::SeqCst) - 1
+    }
+
+    pub(crate) fn stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
+    /// A read buffer for one wait.
+    pub(crate) fn take_buffer(&self) -> Vec<u8> {
+        let kept = relock(&self.buffers).pop();
+        kept.unwrap_or_else(|| vec![0; BUFFER])
+    }
+
+    pub(crate) fn give_buffer(&self, buffer: Vec<u8>) {
+        let mut kept = relock(&self.buffers);
+        if buffer.len() == BUFFER && kept.is_empty() {
+            kept.push(buffer);
+        }
+    }
+
+    pub(crate) fn pop_ready(&self) -> Option<Arc<Conn>> {
+        relock(&self.ready).pop_front()
+    }
+
+    pub(crate) fn ready_count(&self) -> usize {
+        relock(&self.ready).len()
+    }
+
+    /// Queues a connection once.
+    pub(crate) fn push_ready(&self, conn: &Arc<Conn>, what: Ready) {
+        if conn.ready.add(what) {
+            relock(&self.ready).push_back(Arc::clone(conn));
+        }
+    }
+
+    /// A listener found no descriptor for a pending connection.
+    pub(crate) fn starve(&self, listener: &Arc<Conn>) {
+        let mut starved = relock(&self.starved);
+        let (_, list) =
+            starved.get_or_insert_with(|| (Instant::now() + STARVED_PAUSE, Vec::new()));
+        if !list.iter().any(|known| Arc::ptr_eq(known, listener)) {
+            list.push(Arc::clone(listener));
+        }
+    }
+
+    /// When starved listeners are to be tried again.
+    pub(crate) fn next_try(&self) -> Option<Instant> {
+        relock(&self.starved).as_ref().map(|(at, _)| *at)
+    }
+
+    /// Makes starved listeners ready again, once their time has come.
+    pub(crate) fn retry_starved(&self, now: Instant) {
+        let due = {
+            let mut starved = relock(&self.starved);
+            if starved.as_ref().is_some_and(|(at, _)| *at <= now) {
+                starved.take()
+            } else {
+                None
+            }
+        };
+        for listener in due.into_iter().flat_map(|(_, list)| list) {
+            self.push_ready(&listener, Ready::READ);
+        }
+    }
+
+    /// Drops everything that refers to connections or the kernel.
+    pub(crate) fn clear(&self) {
+        let ready = std::mem::take(&mut *relock(&self.ready));
+        let starved = relock(&self.starved).take();
+        let engine = relock(&self.engine).take();
+        drop((ready, starved, engine));
+    }
+}
+
+impl Ctx {
+    /// True while a wait is running.
+    pub fn waiting(&self) -> bool {
+        self.looping.waits.load(Ordering::SeqCst) > 0
+    }
+
+    /// Asks the running wait to end. Async-signal-safe: an atomic store and one `write`.
+    pub fn stop(&self) {
+        let saved = errno::get();
+        self.looping.stopped.store(true, Ordering::SeqCst);
+        self.looping.wake.wake();
+        errno::set(saved);
+    }
+
+    /// The poll object of this process, made on first use and again in a forked child.
+    pub(crate) fn engine(this: &Arc<Self>) -> io::Result<Arc<Engine>> {
+        let (engine, fresh) = {
+            let mut slot = relock(&this.looping.engine);
+            match slot.as_ref().filter(|engine| engine.is_ours()) {
+                Some(engine) => (Arc::clone(engine), false),
+                None => {
+                    let engine = Arc::new(Engine::new()?);
+                    let waker = Waker::new(engine.registry(), MioToken(engine::WAKE))?;
+                    this.looping.wake.install(waker);
+                    // Dropping the parent's object only closes our copies of its descriptors.
+                    *slot = Some(Arc::clone(&engine));
+                    (engine, true)
+                }
+            }
+        };
+        if fresh {
+            this.arm_all();
+        }
+        Ok(engine)
+    }
+
+    pub(crate) fn current_engine(&self) -> Option<Arc<Engine>> {
+        let slot = relock(&self.looping.engine);
+        slot.as_ref().filter(|engine| engine.is_ours()).map(Arc::clone)
+    }
+
+    fn arm_all(self: &Arc<Self>) {
+        let mut slot = 0;
+        loop {
+            let next = self.tables.lock().registry.next(slot);
+            let Some((behind, conn)) = next else { return };
+            slot = behind;
+            self.arm(&conn);
+        }
+    }
+
+    /// Has the poll object watch a registered connection, if there is a poll object.
+    pub(crate) fn arm(self: &Arc<Self>, conn: &Arc<Conn>) {
+        let Some(engine) = self.current_engine() else {
+            return;
+        };
+        if let Err(error) = conn.arm(&engine) {
+            log!(
+                self,
+                Level::Critical,
+                "conn id {}: can't watch descriptor {}: {error}",
+                conn.id(),
+                conn.descriptor()
+            );
+            if error.raw_os_error() == Some(libc::EBADF) {
+                Conn::lost_descriptor(conn);
+            }
+        }
+    }
+
+    /// Stops watching a connection. Must come before its descriptor is closed.
+    pub(crate) fn disarm(&self, conn: &Conn) {
+        if let Some(engine) = self.current_engine() {
+            conn.disarm(&engine);
+        }
+    }
+
+    /// Has a wait look at a connection that something else than its descriptor made ready.
+    pub(crate) fn touch(&self, conn: &Arc<Conn>, what: Ready) {
+        if conn.is_armed() {
+            self.looping.push_ready(conn, what);
+            self.wake_others();
+        }
+    }
+
+    /// Wakes a wait of another thread. The loop's own thread comes by anyway.
+    pub(crate) fn wake_others(&self) {
+        if self.waiting() && !dispatch::inside(self) {
+            self.looping.wake.wake();
+        }
+    }
+}

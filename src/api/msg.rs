@@ -1,0 +1,167 @@
+//! Messages: free-standing, with their own reference count and a payload on the C heap.
+
+use std::ffi::{c_int, c_long, c_void};
+use std::ptr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+use crate::abi::cbuf::{self, CBuf};
+use crate::abi::types::noPollMsg;
+use crate::abi::window::MsgWindow;
+use crate::protocol::Data;
+use crate::sync::relock;
+
+/// `noPollMsg`.
+#[repr(C)]
+pub struct Msg {
+    window: MsgWindow,
+    alive: Mutex<Option<Arc<Self>>>,
+}
+
+impl Msg {
+    fn make(opcode: u8, fin: bool, fragment: bool, masked: bool, payload: *mut c_void, size: isize) -> Arc<Self> {
+        let msg = Arc::new(Self {
+            window: MsgWindow::default(),
+            alive: Mutex::new(None),
+        });
+        let window = &msg.window;
+        window.refs.store(1, Ordering::Relaxed);
+        window.op_code.store(i16::from(opcode), Ordering::Relaxed);
+        window.has_fin.store(c_int::from(fin), Ordering::Relaxed);
+        window.is_fragment.store(c_int::from(fragment), Ordering::Relaxed);
+        window.is_masked.store(c_int::from(masked), Ordering::Relaxed);
+        window.payload.store(payload, Ordering::Relaxed);
+        window.payload_size.store(size, Ordering::Relaxed);
+        *relock(&msg.alive) = Some(Arc::clone(&msg));
+        msg
+    }
+
+    /// An empty holder with one reference: no payload, not final, a fragment.
+    pub fn create() -> Arc<Self> {
+        Self::make(0, false, false, false, ptr::null_mut(), 0)
+    }
+
+    /// What was received, with one reference; `None` when memory is short.
+    pub(crate) fn received(data: Data<CBuf>) -> Option<Arc<Self>> {
+        let (payload, size) = data.payload.into_raw();
+        if payload.is_null() {
+            return None;
+        }
+        // `has_fin` is the frame's FIN (joining needs it), also in a piece that isn't the last.
+        let size = isize::try_from(size).unwrap_or(0);
+        let msg = Self::make(data.opcode, data.fin, data.is_fragment, data.masked, payload, size);
+        msg.window.set_ends_frame(data.is_final || !data.fin);
+        Some(msg)
+    }
+
+    /// A ping's payload, for its handler.
+    pub(crate) fn ping(payload: CBuf) -> Option<Arc<Self>> {
+        Self::received(Data {
+            opcode: 9,
+            payload,
+            is_final: true,
+            is_fragment: false,
+            fin: true,
+            masked: false,
+        })
+    }
+
+    pub(crate) fn as_c(this: &Arc<Self>) -> *mut noPollMsg {
+        Arc::as_ptr(this).cast::<noPollMsg>().cast_mut()
+    }
+
+    /// One more visible reference.
+    pub fn acquire(&self) {
+        self.window.refs.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Drops one visible reference, and the message with the last.
+    pub fn release(this: &Arc<Self>) {
+        let before = this
+            .window
+            .refs
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |refs| {
+                (refs > 0).then(|| refs - 1)
+            });
+        if before == Ok(1) {
+            let alive = relock(&this.alive).take();
+            drop(alive);
+        }
+    }
+
+    /// The visible count.
+    pub fn ref_count(&self) -> c_int {
+        self.window.refs.load(Ordering::Acquire)
+    }
+
+    /// The payload; NULL for an empty holder.
+    pub fn payload(&self) -> *const u8 {
+        self.window.payload.load(Ordering::Acquire).cast_const().cast()
+    }
+
+    /// Bytes in this message.
+    pub fn size(&self) -> c_long {
+        self.window.payload_size.load(Ordering::Acquire) as c_long
+    }
+
+    /// FIN is set and no byte of its frame is still to come.
+    pub fn is_final(&self) -> bool {
+        self.window.has_fin.load(Ordering::Acquire) != 0 && self.window.ends_frame()
+    }
+
+    /// A piece of something larger, or FIN is off.
+    pub fn is_fragment(&self) -> bool {
+        self.window.is_fragment.load(Ordering::Acquire) != 0
+            || self.window.has_fin.load(Ordering::Acquire) == 0
+    }
+
+    /// The opcode of its frame.
+    pub fn opcode(&self) -> c_int {
+        c_int::from(self.window.op_code.load(Ordering::Acquire))
+    }
+
+    /// `first` followed by `second`. FIN and opcode are `first`'s: whoever joins pieces asks the
+    /// last piece whether the message is complete, and the joined message for its type.
+    pub fn join(first: Option<&Arc<Self>>, second: Option<&Arc<Self>>) -> Option<Arc<Self>> {
+        let (first, second) = match (first, second) {
+            (None, None) => return None,
+            (Some(only), None) | (None, Some(only)) => {
+                only.acquire();
+                return Some(Arc::clone(only));
+            }
+            (Some(first), Some(second)) => (first, second),
+        };
+        let (payload, size) = cbuf::join(first.content(), second.content())?;
+        let window = &first.window;
+        let joined = Self::make(
+            0,
+            window.has_fin.load(Ordering::Acquire) != 0,
+            false,
+            window.is_masked.load(Ordering::Acquire) != 0,
+            payload,
+            size,
+        );
+        let opcode = window.op_code.load(Ordering::Acquire);
+        joined.window.op_code.store(opcode, Ordering::Release);
+        Some(joined)
+    }
+
+    /// Looks at the payload.
+    pub(crate) fn with_bytes<T>(&self, look: impl FnOnce(&[u8]) -> T) -> T {
+        let (data, size) = self.content();
+        look(cbuf::view(data, size))
+    }
+
+    fn content(&self) -> (*const c_void, isize) {
+        (
+            self.window.payload.load(Ordering::Acquire).cast_const(),
+            self.window.payload_size.load(Ordering::Acquire),
+        )
+    }
+}
+
+impl Drop for Msg {
+    fn drop(&mut self) {
+        cbuf::release(*self.window.payload.get_mut());
+    }
+}

@@ -1,0 +1,152 @@
+//! `nopoll_loop_wait`: collect, wait, dispatch, until stopped or out of time.
+
+use std::ffi::{c_int, c_long};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::api::ctx::Ctx;
+use crate::api::ctx::looping::BUFFER;
+use crate::api::ctx::registry::Token;
+use crate::api::conn::ready::Ready;
+use crate::api::error::Errno;
+use crate::api::{dispatch, linger, pump};
+use crate::engine::{self, Event};
+use crate::transport::socket;
+
+const STOPPED: c_int = 0;
+const BAD_ARGUMENT: c_int = -2;
+const TIMED_OUT: c_int = -3;
+const FAILED: c_int = -4;
+
+/// Runs the loop for `timeout` µs (0: without limit). 0: stopped; -2: bad timeout; -3: the time has
+/// passed; -4: no poll object, with errno.
+pub fn wait(ctx: &Arc<Ctx>, timeout: c_long) -> (c_int, Errno) {
+    let Ok(micros) = u64::try_from(timeout) else {
+        return (BAD_ARGUMENT, Errno::Keep);
+    };
+    let deadline = match micros {
+        0 => None,
+        micros => Instant::now().checked_add(Duration::from_micros(micros)),
+    };
+    ctx.looping.enter();
+    ctx.parked.age();
+    // A wait within a handler serves that handler's connection, too.
+    for conn in dispatch::serving(ctx) {
+        ctx.looping.push_ready(&conn, Ready::READ);
+    }
+    let mut buffer = ctx.looping.take_buffer();
+    let outcome = passes(ctx, deadline, &mut buffer);
+    ctx.looping.give_buffer(buffer);
+    let outermost = ctx.looping.leave() == 0;
+    if outermost {
+        match outcome {
+            Ok(STOPPED) => linger::drain(ctx),
+            _ => {
+                flush_all(ctx);
+            }
+        }
+    }
+    match outcome {
+        Ok(code) => (code, Errno::Keep),
+        Err(error) => (FAILED, Errno::of(&error)),
+    }
+}
+
+fn passes(
+    ctx: &Arc<Ctx>,
+    deadline: Option<Instant>,
+    buffer: &mut Vec<u8>,
+) -> std::io::Result<c_int> {
+    let mut events = Vec::new();
+    loop {
+        if buffer.len() != BUFFER {
+            *buffer = ctx.looping.take_buffer();
+        }
+        Ctx::collect_dead(ctx);
+        let engine = Ctx::engine(ctx)?;
+        let linger_until = ctx.lingering.drive(&engine);
+        let until = [deadline, linger_until, ctx.looping.next_try()];
+        let until = until.into_iter().flatten().min();
+        let pause = if ctx.looping.ready_count() > 0 || ctx.looping.stopped() {
+            Some(Duration::ZERO)
+        } else {
+            until.map(|until| until.saturating_duration_since(Instant::now()))
+        };
+        events.clear();
+        engine.wait(pause, &mut events)?;
+        for event in &events {
+            note(ctx, event);
+        }
+        let now = Instant::now();
+        ctx.looping.retry_starved(now);
+        // Whoever becomes ready meanwhile gets the next pass.
+        for _ in 0..ctx.looping.ready_count() {
+            let Some(conn) = ctx.looping.pop_ready() else {
+                break;
+            };
+            pump::serve(ctx, &conn, buffer);
+        }
+        // A handler may have given the context's last reference back.
+        if ctx.looping.stopped() || ctx.ref_count() <= 0 {
+            return Ok(STOPPED);
+        }
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Ok(TIMED_OUT);
+        }
+    }
+}
+
+fn note(ctx: &Arc<Ctx>, event: &Event) {
+    if event.token == engine::WAKE || event.token == linger::TOKEN {
+        // The next turn of the loop looks at what it was woken for.
+        return;
+    }
+    let Some(conn) = ctx.find(Token::from_raw(event.token)) else {
+        return;
+    };
+    let mut what = Ready::NONE;
+    if event.readable || event.closed {
+        what = what.with(Ready::READ);
+    }
+    if event.closed {
+        what = what.with(Ready::CLOSED);
+    }
+    if event.writable {
+        what = what.with(Ready::WRITE);
+    }
+    ctx.looping.push_ready(&conn, what);
+}
+
+/// One attempt to write everybody's backlog; true while some is left.
+fn flush_all(ctx: &Arc<Ctx>) -> bool {
+    ctx.lingering.push();
+    let mut left = false;
+    for conn in ctx.backlogged() {
+        left |= crate::api::conn::Conn::flush_backlog(&conn);
+    }
+    left
+}
+
+/// A call inside a handler waits: what the loop gathered must not wait with it. True while some
+/// is left.
+pub(crate) fn flush_while_waiting() -> bool {
+    dispatch::current().is_some_and(|ctx| flush_all(&ctx))
+}
+
+/// Sleeps; inside a handler, unsent bytes are written meanwhile.
+pub fn sleep(micros: c_long) {
+    let Ok(micros) = u64::try_from(micros) else {
+        return;
+    };
+    let Some(end) = Instant::now().checked_add(Duration::from_micros(micros)) else {
+        return;
+    };
+    while flush_while_waiting() {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        socket::sleep(left.min(Duration::from_millis(2)));
+    }
+    socket::sleep(end.saturating_duration_since(Instant::now()));
+}

@@ -1,0 +1,142 @@
+//! Lines and header fields, as both sides of the handshake read them.
+
+use std::borrow::Cow;
+
+/// A line or the whole is longer than a handshake has any reason to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Oversize(pub &'static str);
+
+/// Cuts input into lines, whatever portions it comes in.
+#[derive(Debug, Default)]
+pub struct Lines {
+    unfinished: Vec<u8>,
+    total: usize,
+    headers: usize,
+}
+
+/// With its line end.
+const MAX_LINE: usize = 8 * 1024;
+/// All lines together.
+const MAX_TOTAL: usize = 64 * 1024;
+const MAX_HEADERS: usize = 100;
+
+impl Lines {
+    /// Takes the next line, with its LF, from the front of `input`; None while it is unfinished.
+    pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Cow<'a, [u8]>>, Oversize> {
+        let end = input
+            .iter()
+            .position(|&byte| byte == b'\n')
+            .map(|at| at + 1);
+        let (bytes, behind) = input.split_at(end.unwrap_or(input.len()));
+        *input = behind;
+        // An unfinished line needs at least one byte more.
+        let len = self.unfinished.len() + bytes.len() + usize::from(end.is_none());
+        if len > MAX_LINE {
+            return Err(Oversize("line too long"));
+        }
+        self.total += bytes.len();
+        if self.total + usize::from(end.is_none()) > MAX_TOTAL {
+            return Err(Oversize("headers too long"));
+        }
+        if end.is_none() {
+            self.unfinished.extend_from_slice(bytes);
+            return Ok(None);
+        }
+        if self.unfinished.is_empty() {
+            return Ok(Some(Cow::Borrowed(bytes)));
+        }
+        let mut line = std::mem::take(&mut self.unfinished);
+        line.extend_from_slice(bytes);
+        Ok(Some(Cow::Owned(line)))
+    }
+
+    /// Counts a header line.
+    pub fn count_header(&mut self) -> Result<(), Oversize> {
+        self.headers += 1;
+        if self.headers > MAX_HEADERS {
+            return Err(Oversize("too many headers"));
+        }
+        Ok(())
+    }
+
+    /// What is held of a line that isn't finished.
+    pub fn unfinished(&self) -> &[u8] {
+        &self.unfinished
+    }
+}
+
+/// A header line without its line end, as name and value; None: it isn't one.
+pub fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = line.iter().position(|&byte| byte == b':')?;
+    (!line.contains(&0)).then(|| (trim(&line[..colon]), trim(&line[colon + 1..])))
+}
+
+/// Whether a comma-separated list contains `token`, in any case (RFC 9110 §5.6.1).
+pub fn has_token(list: &[u8], token: &str) -> bool {
+    list.split(|&byte| byte == b',')
+        .any(|entry| trim(entry).eq_ignore_ascii_case(token.as_bytes()))
+}
+
+fn trim(bytes: &[u8]) -> &[u8] {
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    let start = bytes
+        .iter()
+        .position(|byte| !is_blank(byte))
+        .unwrap_or(bytes.len());
+    let end = bytes
+        .iter()
+        .rposition(|byte| !is_blank(byte))
+        .map_or(start, |last| last + 1);
+    &bytes[start..end]
+}
+
+/// The header fields that matter, each of which may occur once.
+#[derive(Debug)]
+pub struct Fields<const N: usize> {
+    names: &'static [&'static str; N],
+    values: [Option<Vec<u8>>; N],
+}
+
+/// A field that may occur once occurred again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeated;
+
+impl<const N: usize> Fields<N> {
+    pub fn new(names: &'static [&'static str; N]) -> Self {
+        Self {
+            names,
+            values: [const { None }; N],
+        }
+    }
+
+    /// Keeps the field if it is one of ours.
+    pub fn put(&mut self, name: &[u8], value: &[u8]) -> Result<(), Repeated> {
+        let known = self
+            .names
+            .iter()
+            .position(|known| name.eq_ignore_ascii_case(known.as_bytes()));
+        let Some(slot) = known.map(|index| &mut self.values[index]) else {
+            return Ok(());
+        };
+        if slot.is_some() {
+            return Err(Repeated);
+        }
+        *slot = Some(value.to_vec());
+        Ok(())
+    }
+
+    pub fn get(&self, index: usize) -> Option<&[u8]> {
+        self.values[index].as_deref()
+    }
+
+    pub fn take(&mut self, index: usize) -> Option<Vec<u8>> {
+        self.values[index].take()
+    }
+}
+
+/// Appends `pieces` to `out`.
+pub fn write(out: &mut Vec<u8>, pieces: &[&[u8]]) {
+    for piece in pieces {
+        out.extend_from_slice(piece);
+    }
+}

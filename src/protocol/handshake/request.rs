@@ -1,0 +1,335 @@
+//! The client's request: building it, and reading it as a server.
+
+use super::headers::{Fields, Lines, Oversize, Repeated, field, has_token, write};
+use super::key;
+
+/// What goes into a client's request.
+pub struct RequestFields<'a> {
+    pub url: &'a [u8],
+    pub host: &'a [u8],
+    pub key: &'a str,
+    pub version: i32,
+    pub origin: Option<&'a [u8]>,
+    pub cookie: Option<&'a [u8]>,
+    pub protocols: Option<&'a [u8]>,
+    /// Further headers, each with CRLF in front and none behind it.
+    pub extra: Option<&'a [u8]>,
+}
+
+/// How requests are judged.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestRules {
+    /// The WebSocket version spoken.
+    pub version: i32,
+    /// Any key that isn't empty will do.
+    pub lenient: bool,
+    pub require_origin: bool,
+}
+
+/// An acceptable request. Values are kept as they came, without blanks around them.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Request {
+    pub url: Vec<u8>,
+    pub host: Option<Vec<u8>>,
+    pub origin: Option<Vec<u8>>,
+    pub key: Vec<u8>,
+    pub protocol: Option<Vec<u8>>,
+    pub cookie: Option<Vec<u8>>,
+    pub real_ip: Option<Vec<u8>>,
+    /// All of them, if they came in several headers.
+    pub extensions: Option<Vec<u8>>,
+}
+
+/// The HTTP status to refuse a request with, and why in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub status: u16,
+    pub why: &'static str,
+}
+
+/// Reads a request.
+pub struct RequestReader {
+    lines: Lines,
+    line: Option<RequestLine>,
+    fields: Fields<9>,
+    extensions: Option<Vec<u8>>,
+    is_over: bool,
+}
+
+struct RequestLine {
+    is_get: bool,
+    url: Vec<u8>,
+}
+
+const NAMES: [&str; 9] = [
+    "Host",
+    "Upgrade",
+    "Connection",
+    "Sec-WebSocket-Key",
+    "Sec-WebSocket-Version",
+    "Origin",
+    "Sec-WebSocket-Protocol",
+    "Cookie",
+    "X-Real-IP",
+];
+const HOST: usize = 0;
+const UPGRADE: usize = 1;
+const CONNECTION: usize = 2;
+const KEY: usize = 3;
+const VERSION: usize = 4;
+const ORIGIN: usize = 5;
+const PROTOCOL: usize = 6;
+const COOKIE: usize = 7;
+const REAL_IP: usize = 8;
+
+/// Builds the request a client opens with.
+pub fn build_request(fields: &RequestFields<'_>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(512);
+    let version = fields.version.to_string();
+    write(
+        &mut out,
+        &[b"GET ", fields.url, b" HTTP/1.1\r\nHost: ", fields.host],
+    );
+    write(
+        &mut out,
+        &[b"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: "],
+    );
+    write(
+        &mut out,
+        &[
+            fields.key.as_bytes(),
+            b"\r\nSec-WebSocket-Version: ",
+            version.as_bytes(),
+        ],
+    );
+    for (name, value) in [
+        (&b"\r\nOrigin: "[..], fields.origin),
+        (b"\r\nCookie: ", fields.cookie),
+        (b"\r\nSec-WebSocket-Protocol: ", fields.protocols),
+        (b"", fields.extra),
+    ] {
+        if let Some(value) = value {
+            write(&mut out, &[name, value]);
+        }
+    }
+    write(&mut out, &[b"\r\n\r\n"]);
+    out
+}
+
+/// Builds the answer that refuses a request; `version` is the WebSocket version spoken.
+pub fn build_refusal(status: u16, version: i32) -> Vec<u8> {
+    let reason = match status {
+        403 => "Forbidden",
+        405 => "Method Not Allowed",
+        426 => "Upgrade Required",
+        431 => "Request Header Fields Too Large",
+        _ => "Bad Request",
+    };
+    let extra = match status {
+        // RFC 9110 §15.5.6: "The origin server MUST generate an Allow header field in a 405
+        // response".
+        405 => "Allow: GET\r\n".to_owned(),
+        // RFC 9110 §15.5.22: "The server MUST send an Upgrade header field in a 426 response".
+        // RFC 6455 §4.2.2: "an appropriate HTTP error code (such as 426 Upgrade Required) and a
+        // |Sec-WebSocket-Version| header field indicating the version(s) the server is capable of
+        // understanding".
+        426 => format!("Upgrade: websocket\r\nSec-WebSocket-Version: {version}\r\n"),
+        _ => String::new(),
+    };
+    let length = reason.len() + 1;
+    format!(
+        "HTTP/1.1 {status} {reason}\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\
+         Connection: close\r\n{extra}\r\n{reason}\n"
+    )
+    .into_bytes()
+}
+
+impl RequestReader {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Consumes from the front of `input`, at most up to and including the blank line; returns how
+    /// many bytes were consumed, and the outcome. Nothing is consumed after the outcome.
+    ///
+    /// A request that cannot be read is refused at once, one that breaks `rules` at the blank
+    /// line.
+    pub fn feed(
+        &mut self,
+        input: &[u8],
+        rules: &RequestRules,
+    ) -> (usize, Option<Result<Request, Refusal>>) {
+        let mut rest = input;
+        let outcome = if self.is_over {
+            None
+        } else {
+            self.advance(&mut rest, rules).transpose()
+        };
+        self.is_over |= outcome.is_some();
+        (input.len() - rest.len(), outcome)
+    }
+
+    fn advance(
+        &mut self,
+        rest: &mut &[u8],
+        rules: &RequestRules,
+    ) -> Result<Option<Request>, Refusal> {
+        while !rest.is_empty() {
+            let is_first = self.line.is_none() && self.lines.unfinished().is_empty();
+            if is_first && !is_token_character(rest[0]) {
+                return Err(bad("not an HTTP request"));
+            }
+            let Some(line) = self.lines.next(rest)? else {
+                break;
+            };
+            // RFC 9112 §2.2 lets a recipient take a lone LF for a line end; those who do can be
+            // made to disagree with a proxy about where a request ends.
+            let line = line
+                .strip_suffix(b"\r\n")
+                .ok_or(bad("line end without CR"))?;
+            if self.line.is_none() {
+                self.line = Some(RequestLine::parse(line)?);
+            } else if line.is_empty() {
+                return self.judge(rules).map(Some);
+            } else {
+                self.header(line)?;
+            }
+        }
+        Ok(None)
+    }
+
+    fn header(&mut self, line: &[u8]) -> Result<(), Refusal> {
+        if line.starts_with(b"GET ") {
+            return Err(bad("second request line"));
+        }
+        self.lines.count_header()?;
+        let (name, value) = field(line).ok_or(bad("malformed header"))?;
+        if name.eq_ignore_ascii_case(b"Sec-WebSocket-Extensions") {
+            // RFC 6455 §11.3.2: it "MAY appear multiple times in an HTTP request (which is
+            // logically the same as a single |Sec-WebSocket-Extensions| header field that
+            // contains all values)".
+            match &mut self.extensions {
+                Some(all) => write(all, &[b", ", value]),
+                None => self.extensions = Some(value.to_vec()),
+            }
+        }
+        self.fields.put(name, value)?;
+        Ok(())
+    }
+
+    /// The blank line is there. The order of the checks decides which status is answered.
+    fn judge(&mut self, rules: &RequestRules) -> Result<Request, Refusal> {
+        let fields = &mut self.fields;
+        let key = fields
+            .take(KEY)
+            .filter(|key| !key.is_empty())
+            .ok_or(bad("no key"))?;
+        if !rules.lenient && !key::is_well_formed(&key) {
+            return Err(bad("malformed key"));
+        }
+        let line = self.line.take().filter(|line| line.is_get);
+        let line = line.ok_or(Refusal {
+            status: 405,
+            why: "method other than GET",
+        })?;
+        // RFC 6455 §4.2.1: "An |Upgrade| header field containing the value "websocket", treated as
+        // an ASCII case-insensitive value." "A |Connection| header field that includes the token
+        // "Upgrade", treated as an ASCII case-insensitive value."
+        let has = |index, token| fields.get(index).is_some_and(|list| has_token(list, token));
+        if !has(UPGRADE, "websocket") || !has(CONNECTION, "upgrade") {
+            return Err(Refusal {
+                status: 426,
+                why: "not a WebSocket upgrade",
+            });
+        }
+        if fields.get(VERSION) != Some(rules.version.to_string().as_bytes()) {
+            return Err(Refusal {
+                status: 426,
+                why: "other WebSocket version",
+            });
+        }
+        if rules.require_origin && fields.get(ORIGIN).is_none() {
+            return Err(Refusal {
+                status: 403,
+                why: "no origin",
+            });
+        }
+        Ok(Request {
+            url: line.url,
+            host: fields.take(HOST),
+            origin: fields.take(ORIGIN),
+            key,
+            protocol: fields.take(PROTOCOL),
+            cookie: fields.take(COOKIE),
+            real_ip: fields.take(REAL_IP),
+            extensions: self.extensions.take(),
+        })
+    }
+}
+
+impl Default for RequestReader {
+    fn default() -> Self {
+        Self {
+            lines: Lines::default(),
+            line: None,
+            fields: Fields::new(&NAMES),
+            extensions: None,
+            is_over: false,
+        }
+    }
+}
+
+impl RequestLine {
+    /// `method SP target SP HTTP/1.1`; blanks in front of target and version may be more.
+    fn parse(line: &[u8]) -> Result<Self, Refusal> {
+        const MALFORMED: Refusal = bad("malformed request line");
+        if line.contains(&0) {
+            return Err(MALFORMED);
+        }
+        let (method, target) = split_at_blank(line).ok_or(MALFORMED)?;
+        let (target, version) = split_at_blank(target).ok_or(MALFORMED)?;
+        if method.is_empty() || !method.iter().all(|&byte| is_token_character(byte)) {
+            return Err(MALFORMED);
+        }
+        // RFC 6455 §4.2.1: "An HTTP/1.1 or higher GET request"; what is higher has another form.
+        if version != b"HTTP/1.1" {
+            return Err(bad("not HTTP/1.1"));
+        }
+        let is_get = method == b"GET";
+        if is_get && !target.starts_with(b"/") {
+            return Err(bad("target is not a path"));
+        }
+        Ok(Self {
+            is_get,
+            url: target.to_vec(),
+        })
+    }
+}
+
+/// The bytes in front of the first space, and those behind it and its like.
+fn split_at_blank(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let space = bytes.iter().position(|&byte| byte == b' ')?;
+    let behind = bytes[space..].iter().position(|&byte| byte != b' ')?;
+    Some((&bytes[..space], &bytes[space + behind..]))
+}
+
+/// RFC 9110 §5.6.2: what methods are made of.
+fn is_token_character(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+const fn bad(why: &'static str) -> Refusal {
+    Refusal { status: 400, why }
+}
+
+impl From<Oversize> for Refusal {
+    fn from(Oversize(why): Oversize) -> Self {
+        Self { status: 431, why }
+    }
+}
+
+impl From<Repeated> for Refusal {
+    fn from(_: Repeated) -> Self {
+        bad("repeated header")
+    }
+}

@@ -1,0 +1,152 @@
+//! The frame header (RFC 6455 §5.2): 2 bytes, a longer length of 2 or 8 bytes, a key of 4 bytes.
+
+use super::gate::Gate;
+use super::{Error, Role};
+
+/// A received header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    pub fin: bool,
+    pub opcode: u8,
+    pub mask: Option<[u8; 4]>,
+    /// Payload bytes that follow.
+    pub len: u64,
+    /// Bytes of the header itself.
+    pub size: usize,
+}
+
+/// The first two bytes.
+#[derive(Clone, Copy)]
+pub struct Start {
+    pub fin: bool,
+    pub rsv: u8,
+    pub opcode: u8,
+    pub masked: bool,
+    /// The length, or which longer form it has.
+    pub short_len: u8,
+}
+
+/// The longest header there is.
+pub const MAX_HEADER: usize = 14;
+
+const FIN: u8 = 0x80;
+const RSV: u8 = 0x70;
+const OPCODE: u8 = 0x0f;
+const MASK: u8 = 0x80;
+const LEN: u8 = 0x7f;
+const LEN_16: u8 = 126;
+const LEN_64: u8 = 127;
+
+impl Header {
+    /// Reads a header from the front of `bytes`; None while it is incomplete. `gate` judges each
+    /// part as soon as it is there.
+    pub fn read(bytes: &[u8], gate: &Gate) -> Result<Option<Self>, Error> {
+        let Some(start) = Start::read(bytes) else {
+            return Ok(None);
+        };
+        gate.check_start(start)?;
+        let Some(len) = start.len(bytes) else {
+            return Ok(None);
+        };
+        gate.check_length(start, len)?;
+        let size = start.header_size();
+        let Some(header) = bytes.get(..size) else {
+            return Ok(None);
+        };
+        let mask = header.last_chunk().copied().filter(|_| start.masked);
+        Ok(Some(Self {
+            fin: start.fin,
+            opcode: start.opcode,
+            mask,
+            len,
+            size,
+        }))
+    }
+}
+
+impl Start {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let &[first, second] = bytes.first_chunk()?;
+        Some(Self {
+            fin: first & FIN != 0,
+            rsv: first & RSV,
+            opcode: first & OPCODE,
+            masked: second & MASK != 0,
+            short_len: second & LEN,
+        })
+    }
+
+    /// Whether `len` would have fitted a shorter form: "the minimal number of bytes MUST be used
+    /// to encode the length".
+    pub fn is_wasteful(self, len: u64) -> bool {
+        match self.short_len {
+            LEN_16 => len < u64::from(LEN_16),
+            LEN_64 => len <= u64::from(u16::MAX),
+            _ => false,
+        }
+    }
+
+    /// The payload length, "in network byte order"; None while it is incomplete.
+    fn len(self, bytes: &[u8]) -> Option<u64> {
+        let behind = bytes.get(2..)?;
+        match self.short_len {
+            LEN_16 => behind
+                .first_chunk()
+                .map(|&len| u16::from_be_bytes(len).into()),
+            LEN_64 => behind.first_chunk().map(|&len| u64::from_be_bytes(len)),
+            len => Some(len.into()),
+        }
+    }
+
+    fn header_size(self) -> usize {
+        let longer = match self.short_len {
+            LEN_16 => 2,
+            LEN_64 => 8,
+            _ => 0,
+        };
+        2 + longer + if self.masked { 4 } else { 0 }
+    }
+}
+
+/// How many bytes a frame has at least, judged by its first ones. More than these may belong to
+/// another frame.
+pub fn least_size(bytes: &[u8], role: Role) -> usize {
+    let Some(start) = Start::read(bytes) else {
+        // Frames to a server are masked, or refused: no header has less than 6 bytes.
+        return match role {
+            Role::Client => 2,
+            Role::Server => 6,
+        };
+    };
+    let payload = start.len(bytes).unwrap_or(0);
+    start
+        .header_size()
+        .saturating_add(usize::try_from(payload).unwrap_or(usize::MAX))
+}
+
+/// Writes a header to the front of `out`, with the shortest form of the length; returns its size.
+pub fn encode_header(
+    out: &mut [u8; MAX_HEADER],
+    fin: bool,
+    opcode: u8,
+    mask: Option<[u8; 4]>,
+    len: u64,
+) -> usize {
+    out[0] = (opcode & OPCODE) | if fin { FIN } else { 0 };
+    let (short, mut size) = if len < u64::from(LEN_16) {
+        (len as u8, 2)
+    } else if let Ok(len) = u16::try_from(len) {
+        out[2..4].copy_from_slice(&len.to_be_bytes());
+        (LEN_16, 4)
+    } else {
+        out[2..10].copy_from_slice(&len.to_be_bytes());
+        (LEN_64, 10)
+    };
+    out[1] = short;
+    if let Some(key) = mask {
+        out[1] |= MASK;
+        out[size..size + 4].copy_from_slice(&key);
+        size += 4;
+    }
+    size
+}

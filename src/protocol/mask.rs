@@ -1,0 +1,153 @@
+//! Masking (RFC 6455 §5.3): byte *i* of a payload is XORed with byte *i* mod 4 of the key.
+//! The same operation masks and unmasks.
+
+/// A masking key and how far into it the payload has come, so that a payload can be worked on in
+/// any portions.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mask {
+    /// The key, rotated so that its first byte belongs to the next byte of payload.
+    key: [u8; 4],
+}
+
+impl Mask {
+    pub fn new(key: [u8; 4]) -> Self {
+        Self { key }
+    }
+
+    /// The mask for a payload from its byte `offset` on.
+    pub fn at(key: [u8; 4], offset: usize) -> Self {
+        let mut mask = Self { key };
+        mask.advance(offset);
+        mask
+    }
+
+    /// Masks `bytes` in place.
+    pub fn apply(&mut self, bytes: &mut [u8]) {
+        let word = self.word();
+        let mut words = bytes.chunks_exact_mut(WORD);
+        for chunk in &mut words {
+            let masked = load(chunk) ^ word;
+            chunk.copy_from_slice(&masked.to_ne_bytes());
+        }
+        for (byte, key) in words.into_remainder().iter_mut().zip(word.to_ne_bytes()) {
+            *byte ^= key;
+        }
+        self.advance(bytes.len());
+    }
+
+    /// Copies `from` to `to`, which is as long, and masks it on the way.
+    pub fn copy(&mut self, from: &[u8], to: &mut [u8]) {
+        assert_eq!(
+            from.len(),
+            to.len(),
+            "a masked copy is as long as the original"
+        );
+        let word = self.word();
+        let mut targets = to.chunks_exact_mut(WORD);
+        let mut sources = from.chunks_exact(WORD);
+        for (target, source) in (&mut targets).zip(&mut sources) {
+            let masked = load(source) ^ word;
+            target.copy_from_slice(&masked.to_ne_bytes());
+        }
+        let tail = targets.into_remainder().iter_mut().zip(sources.remainder());
+        for ((target, source), key) in tail.zip(word.to_ne_bytes()) {
+            *target = source ^ key;
+        }
+        self.advance(from.len());
+    }
+
+    /// The key repeated over a word, in memory order: no byte order is involved.
+    fn word(self) -> u64 {
+        let [a, b, c, d] = self.key;
+        u64::from_ne_bytes([a, b, c, d, a, b, c, d])
+    }
+
+    fn advance(&mut self, n: usize) {
+        self.key.rotate_left(n % 4);
+    }
+}
+
+/// Plain loads of any alignment; the compiler widens the loops above to vectors.
+fn load(chunk: &[u8]) -> u64 {
+    let mut word = [0; WORD];
+    word.copy_from_slice(chunk);
+    u64::from_ne_bytes(word)
+}
+
+const WORD: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+
+    fn bytewise(bytes: &[u8], phase: usize) -> Vec<u8> {
+        let masked = bytes.iter().enumerate();
+        masked
+            .map(|(i, byte)| byte ^ KEY[(i + phase) % 4])
+            .collect()
+    }
+
+    fn sample(len: usize) -> Vec<u8> {
+        (0..len).map(|i| (i * 131 + 7) as u8).collect()
+    }
+
+    #[test]
+    fn every_length_alignment_and_phase() {
+        let source = sample(200);
+        for len in 0..160 {
+            for offset in 0..16 {
+                for phase in 0..4 {
+                    let from = &source[offset..offset + len];
+                    let expected = bytewise(from, phase);
+
+                    let mut whole = source.clone();
+                    let mut mask = Mask::at(KEY, phase);
+                    mask.apply(&mut whole[offset..offset + len]);
+                    assert_eq!(whole[offset..offset + len], expected);
+                    assert_eq!(whole[..offset], source[..offset]);
+                    assert_eq!(whole[offset + len..], source[offset + len..]);
+                    assert_eq!(mask.key, Mask::at(KEY, phase + len).key);
+
+                    let mut copy = [0xee; 200];
+                    let mut mask = Mask::at(KEY, phase);
+                    mask.copy(from, &mut copy[16 - offset..][..len]);
+                    assert_eq!(copy[16 - offset..][..len], expected);
+                    assert!(copy[..16 - offset].iter().all(|&byte| byte == 0xee));
+                    assert!(copy[16 - offset + len..].iter().all(|&byte| byte == 0xee));
+                    assert_eq!(mask.key, Mask::at(KEY, phase + len).key);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn any_two_cuts_make_no_difference() {
+        let source = sample(40);
+        let expected = bytewise(&source, 0);
+        for first in 0..=40 {
+            for second in first..=40 {
+                let mut mask = Mask::new(KEY);
+                let mut bytes = source.clone();
+                mask.apply(&mut bytes[..first]);
+                mask.copy(&source[first..second], &mut bytes[first..second]);
+                mask.apply(&mut bytes[second..]);
+                assert_eq!(bytes, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn the_masked_hello_of_rfc_6455_section_5_7() {
+        let mut hello = *b"Hello";
+        Mask::new(KEY).apply(&mut hello);
+        assert_eq!(hello, [0x7f, 0x9f, 0x4d, 0x51, 0x58]);
+    }
+
+    #[test]
+    #[should_panic(expected = "as long as the original")]
+    fn a_copy_of_another_length_is_a_mistake() {
+        Mask::new(KEY).copy(b"abc", &mut [0; 2]);
+    }
+}

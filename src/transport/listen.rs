@@ -1,0 +1,58 @@
+//! Listening sockets.
+
+use std::io;
+use std::time::Duration;
+
+use super::resolve::Address;
+use super::socket::{self, Fd};
+
+/// Pending connections the kernel may queue; it caps the value by its own limit.
+const BACKLOG: i32 = 4096;
+
+/// C contract: a port in use is tried again, so that a daemon can restart at once.
+const BIND_TRIES: u32 = 25;
+const BIND_PAUSE: Duration = Duration::from_millis(100);
+
+/// A bound, listening, blocking socket on the first address that works.
+pub(crate) fn listen(addresses: &[Address]) -> io::Result<Fd> {
+    let mut last = io::Error::from_raw_os_error(libc::EADDRNOTAVAIL);
+    for attempt in 0..BIND_TRIES {
+        if attempt > 0 {
+            socket::sleep(BIND_PAUSE);
+        }
+        for address in addresses {
+            match bind(address) {
+                Ok(fd) => return Ok(fd),
+                Err(error) => last = error,
+            }
+        }
+    }
+    Err(last)
+}
+
+fn bind(address: &Address) -> io::Result<Fd> {
+    let fd = socket::stream(address.family(), false)?;
+    let result = if fd <= 2 {
+        // A daemon without standard streams must not serve its logs to the network.
+        Err(io::Error::from_raw_os_error(libc::EBADF))
+    } else {
+        prepare(fd, address)
+    };
+    if let Err(error) = result {
+        socket::close_only(fd);
+        return Err(error);
+    }
+    Ok(fd)
+}
+
+fn prepare(fd: Fd, address: &Address) -> io::Result<()> {
+    socket::set_reuse_address(fd)?;
+    if address.bind(fd) != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: no pointers.
+    if unsafe { libc::listen(fd, BACKLOG) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}

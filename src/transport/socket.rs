@@ -1,0 +1,343 @@
+//! System calls on one socket, as safe functions over descriptor numbers.
+//!
+//! A descriptor may be closed or replaced by the application at any time; then these calls fail
+//! with `EBADF` and do nothing else.
+
+use std::collections::HashSet;
+use std::ffi::{CStr, c_int, c_void};
+use std::io::{self, IoSlice};
+use std::mem::{self, MaybeUninit};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ptr;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use crate::sync::relock;
+
+/// A descriptor number; -1 is none.
+pub type Fd = c_int;
+
+fn check(result: c_int) -> io::Result<c_int> {
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
+}
+
+fn check_size(result: isize) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}
+
+/// `recv`, restarted when interrupted.
+pub(crate) fn receive(fd: Fd, buffer: &mut [u8], flags: c_int) -> io::Result<usize> {
+    loop {
+        // SAFETY: `buffer` is writable for its length.
+        let n = unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), flags) };
+        match check_size(n) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// `sendmsg` without SIGPIPE, restarted when interrupted.
+pub(crate) fn send(fd: Fd, parts: &[IoSlice<'_>], flags: c_int) -> io::Result<usize> {
+    // SAFETY: all-zero is a valid msghdr.
+    let mut message: libc::msghdr = unsafe { mem::zeroed() };
+    message.msg_iov = parts.as_ptr().cast_mut().cast::<libc::iovec>();
+    message.msg_iovlen = parts.len() as _;
+    loop {
+        // SAFETY: IoSlice has the layout of iovec; the parts live through the call.
+        let n = unsafe { libc::sendmsg(fd, &raw const message, flags | libc::MSG_NOSIGNAL) };
+        match check_size(n) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// Whether `O_NONBLOCK` is off. A dead descriptor counts as non-blocking: nothing will wait on it.
+pub(crate) fn is_blocking(fd: Fd) -> bool {
+    // SAFETY: no pointers.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFL) };
+    flags >= 0 && flags & libc::O_NONBLOCK == 0
+}
+
+/// Clears or sets `O_NONBLOCK`, other flags preserved; false when the descriptor is invalid.
+pub fn set_blocking(fd: Fd, blocking: bool) -> bool {
+    // SAFETY: no pointers.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFL) };
+    if flags < 0 {
+        return false;
+    }
+    let wanted = if blocking {
+        flags & !libc::O_NONBLOCK
+    } else {
+        flags | libc::O_NONBLOCK
+    };
+    // SAFETY: no pointers.
+    wanted == flags || unsafe { libc::fcntl(fd, libc::F_SETFL, wanted) } == 0
+}
+
+fn set_option<T>(fd: Fd, level: c_int, name: c_int, value: &T) -> io::Result<()> {
+    let size = libc::socklen_t::try_from(mem::size_of::<T>()).unwrap_or(0);
+    let value: *const T = value;
+    // SAFETY: `value` is readable for `size` bytes.
+    check(unsafe { libc::setsockopt(fd, level, name, value.cast::<c_void>(), size) }).map(drop)
+}
+
+fn option<T>(fd: Fd, level: c_int, name: c_int) -> io::Result<T> {
+    let mut value = MaybeUninit::<T>::zeroed();
+    let mut size = libc::socklen_t::try_from(mem::size_of::<T>()).unwrap_or(0);
+    // SAFETY: `value` is writable for `size` bytes.
+    check(unsafe {
+        libc::getsockopt(fd, level, name, value.as_mut_ptr().cast(), &raw mut size)
+    })?;
+    // SAFETY: only used with plain integers and timeval, for which all bytes are valid.
+    Ok(unsafe { value.assume_init() })
+}
+
+/// Switches `TCP_NODELAY`; false on failure.
+pub fn set_nodelay(fd: Fd, enable: bool) -> bool {
+    set_option(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, &c_int::from(enable)).is_ok()
+}
+
+pub(crate) fn set_reuse_address(fd: Fd) -> io::Result<()> {
+    set_option(fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, &1)
+}
+
+/// Binds the socket to a network device; false when there is none of that name or no permission.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub fn bind_interface(fd: Fd, device: &CStr) -> bool {
+    let size = libc::socklen_t::try_from(device.to_bytes().len()).unwrap_or(0);
+    // SAFETY: the name is readable for `size` bytes.
+    let result = unsafe {
+        libc::setsockopt(
+            fd,
+            libc::SOL_SOCKET,
+            libc::SO_BINDTODEVICE,
+            device.as_ptr().cast(),
+            size,
+        )
+    };
+    result == 0
+}
+
+/// Binds the socket to a network device: not offered by this system.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub fn bind_interface(_fd: Fd, _device: &CStr) -> bool {
+    false
+}
+
+/// The pending error of a non-blocking connect; 0 when it succeeded.
+pub(crate) fn take_error(fd: Fd) -> c_int {
+    option(fd, libc::SOL_SOCKET, libc::SO_ERROR)
+        .unwrap_or_else(|error| error.raw_os_error().unwrap_or(libc::EBADF))
+}
+
+/// Whether the descriptor is a listening socket.
+pub(crate) fn is_listening(fd: Fd) -> bool {
+    option::<c_int>(fd, libc::SOL_SOCKET, libc::SO_ACCEPTCONN).is_ok_and(|value| value != 0)
+}
+
+fn timeout_option(fd: Fd, name: c_int) -> Option<Duration> {
+    let value: libc::timeval = option(fd, libc::SOL_SOCKET, name).ok()?;
+    let seconds = u64::try_from(value.tv_sec).ok()?;
+    let micros = u64::try_from(value.tv_usec).ok()?;
+    (seconds > 0 || micros > 0)
+        .then(|| Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros)))
+}
+
+/// `SO_RCVTIMEO`, if one is set.
+pub(crate) fn receive_timeout(fd: Fd) -> Option<Duration> {
+    timeout_option(fd, libc::SO_RCVTIMEO)
+}
+
+/// `SO_SNDTIMEO`, if one is set.
+pub(crate) fn send_timeout(fd: Fd) -> Option<Duration> {
+    timeout_option(fd, libc::SO_SNDTIMEO)
+}
+
+/// Numeric address and port, as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Peer {
+    pub(crate) host: String,
+    pub(crate) port: String,
+}
+
+impl Peer {
+    /// What a peer without an IP address is called.
+    pub(crate) fn unknown() -> Self {
+        Self {
+            host: "0.0.0.0".into(),
+            port: "0".into(),
+        }
+    }
+
+    fn from_address(address: &libc::sockaddr_storage) -> Self {
+        let start: *const libc::sockaddr_storage = address;
+        match c_int::from(address.ss_family) {
+            libc::AF_INET => {
+                // SAFETY: the family says so, and the storage is large and aligned enough.
+                let address = unsafe { &*start.cast::<libc::sockaddr_in>() };
+                let ip = Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr));
+                Self::ip(IpAddr::V4(ip), address.sin_port)
+            }
+            libc::AF_INET6 => {
+                // SAFETY: as above.
+                let address = unsafe { &*start.cast::<libc::sockaddr_in6>() };
+                let ip = Ipv6Addr::from(address.sin6_addr.s6_addr);
+                Self::ip(IpAddr::V6(ip), address.sin6_port)
+            }
+            _ => Self::unknown(),
+        }
+    }
+
+    fn ip(ip: IpAddr, port: u16) -> Self {
+        Self {
+            host: ip.to_string(),
+            port: u16::from_be(port).to_string(),
+        }
+    }
+}
+
+/// Who is at the other end; an error when nobody is.
+pub(crate) fn peer(fd: Fd) -> io::Result<Peer> {
+    // SAFETY: all-zero is a valid sockaddr_storage.
+    let mut address: libc::sockaddr_storage = unsafe { mem::zeroed() };
+    let mut size = libc::socklen_t::try_from(mem::size_of_val(&address)).unwrap_or(0);
+    let start: *mut libc::sockaddr_storage = &raw mut address;
+    // SAFETY: the storage is large enough for any address.
+    check(unsafe { libc::getpeername(fd, start.cast(), &raw mut size) })?;
+    Ok(Peer::from_address(&address))
+}
+
+/// `accept`, restarted at most five times when interrupted.
+pub(crate) fn accept(fd: Fd) -> io::Result<Fd> {
+    let mut tries = 0;
+    loop {
+        // SAFETY: without a place for the address none is stored.
+        let result = check(unsafe { libc::accept(fd, ptr::null_mut(), ptr::null_mut()) });
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted && tries < 5 => tries += 1,
+            result => return result,
+        }
+    }
+}
+
+/// A new stream socket; `nonblocking` sets its mode.
+pub(crate) fn stream(family: c_int, nonblocking: bool) -> io::Result<Fd> {
+    // SAFETY: no pointers.
+    let fd = check(unsafe { libc::socket(family, libc::SOCK_STREAM, 0) })?;
+    if nonblocking {
+        set_blocking(fd, false);
+    }
+    Ok(fd)
+}
+
+/// Half-closes: the peer reads to the end.
+pub(crate) fn shutdown_write(fd: Fd) {
+    // SAFETY: no pointers.
+    unsafe { libc::shutdown(fd, libc::SHUT_WR) };
+}
+
+/// Ends both directions and gives the descriptor back. Waiters in `poll` on it wake up.
+pub(crate) fn close(fd: Fd) {
+    forget_mode(fd);
+    // SAFETY: no pointers; the descriptor is ours to close.
+    unsafe {
+        libc::shutdown(fd, libc::SHUT_RDWR);
+        libc::close(fd);
+    }
+}
+
+/// Gives the descriptor back without touching the connection behind it.
+pub(crate) fn close_only(fd: Fd) {
+    forget_mode(fd);
+    // SAFETY: no pointers; the descriptor is ours to close.
+    unsafe { libc::close(fd) };
+}
+
+/// A second descriptor for the same socket.
+pub(crate) fn duplicate(fd: Fd) -> io::Result<Fd> {
+    // SAFETY: no pointers.
+    check(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3) })
+}
+
+/// What [`wait_for`] waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Readiness {
+    Readable,
+    Writable,
+}
+
+/// Waits until the descriptor is ready (true) or `timeout` has passed (false). Errors and
+/// signals count as ready: the caller looks again anyway.
+pub(crate) fn wait_for(fd: Fd, readiness: Readiness, timeout: Duration) -> bool {
+    let mut entry = libc::pollfd {
+        fd,
+        events: match readiness {
+            Readiness::Readable => libc::POLLIN,
+            Readiness::Writable => libc::POLLOUT,
+        },
+        revents: 0,
+    };
+    // SAFETY: one entry.
+    unsafe { libc::poll(&raw mut entry, 1, millis(timeout)) != 0 }
+}
+
+/// Waits until one of `fds` is writable; returns which are, by position.
+pub(crate) fn wait_writable(fds: &[Fd], timeout: Duration) -> Vec<bool> {
+    let mut entries: Vec<libc::pollfd> = fds
+        .iter()
+        .map(|&fd| libc::pollfd {
+            fd,
+            events: libc::POLLOUT,
+            revents: 0,
+        })
+        .collect();
+    // SAFETY: the entries live through the call.
+    unsafe { libc::poll(entries.as_mut_ptr(), entries.len() as _, millis(timeout)) };
+    entries.iter().map(|entry| entry.revents != 0).collect()
+}
+
+/// A poll timeout that is never early: rounded up to whole milliseconds.
+fn millis(timeout: Duration) -> c_int {
+    c_int::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(c_int::MAX)
+}
+
+/// Sleeps, restarting after signals, until `duration` has passed.
+pub(crate) fn sleep(duration: Duration) {
+    let end = Instant::now() + duration.min(Duration::from_secs(u64::from(u32::MAX)));
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        std::thread::sleep(left);
+    }
+}
+
+/// Listening descriptors whose mode *we* changed to non-blocking: for the application they are
+/// still blocking, so a direct accept on one waits.
+static CHANGED: Mutex<Option<HashSet<Fd>>> = Mutex::new(None);
+
+/// Makes a listening descriptor non-blocking for the loop and remembers that it wasn't.
+pub(crate) fn take_over_mode(fd: Fd) {
+    if is_blocking(fd) && set_blocking(fd, false) {
+        relock(&CHANGED).get_or_insert_with(HashSet::new).insert(fd);
+    }
+}
+
+/// Whether the application still believes this descriptor to be blocking.
+pub(crate) fn mode_taken_over(fd: Fd) -> bool {
+    relock(&CHANGED).as_ref().is_some_and(|set| set.contains(&fd))
+}
+
+/// Forgets what was remembered of a descriptor number.
+pub(crate) fn forget_mode(fd: Fd) {
+    if let Some(set) = relock(&CHANGED).as_mut() {
+        set.remove(&fd);
+    }
+}
