@@ -25,8 +25,7 @@ pub type noPollActionHandler = Option<
 >;
 
 /// cbindgen:ignore
-pub type ActionFn =
-    unsafe extern "C" fn(*mut noPollCtx, *mut noPollConn, noPollPtr) -> nopoll_bool;
+pub type ActionFn = unsafe extern "C" fn(*mut noPollCtx, *mut noPollConn, noPollPtr) -> nopoll_bool;
 
 /// Shape of an I/O engine's operation; can't be installed.
 pub type noPollIoMechCreate = Option<unsafe extern "C" fn(ctx: *mut noPollCtx) -> noPollPtr>;
@@ -93,9 +92,8 @@ pub type MessageFn =
 
 /// Told once that a connection is about to lose its socket, whatever the reason. The descriptor
 /// is still open; storing -1 with `nopoll_conn_set_socket` keeps it open.
-pub type noPollOnCloseHandler = Option<
-    unsafe extern "C" fn(ctx: *mut noPollCtx, conn: *mut noPollConn, user_data: noPollPtr),
->;
+pub type noPollOnCloseHandler =
+    Option<unsafe extern "C" fn(ctx: *mut noPollCtx, conn: *mut noPollConn, user_data: noPollPtr)>;
 
 /// cbindgen:ignore
 pub type CloseFn = unsafe extern "C" fn(*mut noPollCtx, *mut noPollConn, noPollPtr);
@@ -133,8 +131,7 @@ pub type noPollLogHandler = Option<
 >;
 
 /// cbindgen:ignore
-pub type LogFn =
-    unsafe extern "C" fn(*mut noPollCtx, noPollDebugLevel, *const c_char, noPollPtr);
+pub type LogFn = unsafe extern "C" fn(*mut noPollCtx, noPollDebugLevel, *const c_char, noPollPtr);
 
 /// Makes the OpenSSL `SSL_CTX *` of a TLS connection, instead of the library. `opts` are those
 /// given to the client's constructor, or the listener's; they may be NULL. One reference on the

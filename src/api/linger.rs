@@ -142,6 +142,11 @@ impl Lingering {
     }
 
     fn add(ctx: &Arc<Ctx>, lingerer: Lingerer) {
+        if ctx.ref_count() <= 0 {
+            // The context is going away with this connection: no wait will come by.
+            socket::close(lingerer.fd);
+            return;
+        }
         let oldest = {
             let mut list = relock(&ctx.lingering.0);
             let oldest = (list.len() >= MOST).then(|| list.remove(0));

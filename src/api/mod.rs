@@ -19,6 +19,7 @@ pub mod run;
 
 pub use conn::{Conn, SendFrame, Target, WaitStatus, connect_socket};
 pub use ctx::Ctx;
+pub use crate::transport::resolve::Family;
 pub use error::Errno;
 pub use msg::Msg;
 pub use opts::Opts;

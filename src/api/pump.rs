@@ -80,7 +80,9 @@ fn read(ctx: &Arc<Ctx>, conn: &Arc<Conn>, ready: Ready, buffer: &mut Vec<u8>) {
         return;
     }
     let paused = conn.link.lock().paused;
-    if (!reading.drained || residue) && !paused {
+    let deciding = conn.is_deciding();
+    // Whoever ends a pause or a decision has the loop look again.
+    if (!reading.drained || residue) && !paused && !deciding {
         let closed = if reading.closed { Ready::CLOSED } else { Ready::NONE };
         ctx.looping.push_ready(conn, Ready::READ.with(closed));
     }

@@ -150,3 +150,96 @@ pub fn encode_header(
     }
     size
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Delivery, Rules};
+
+    const KEY: [u8; 4] = [1, 2, 3, 4];
+
+    fn gate(role: Role) -> Gate {
+        let delivery = Delivery::Frames;
+        let rules = Rules {
+            strict: true,
+            max_frame: u64::MAX,
+            delivery,
+            max_message: 0,
+        };
+        Gate {
+            role,
+            rules,
+            open: false,
+            joined: 0,
+        }
+    }
+
+    #[test]
+    fn the_shortest_form_of_every_length() {
+        for (len, mask, expected) in [
+            (0, None, &[0x82, 0][..]),
+            (125, None, &[0x82, 125]),
+            (126, None, &[0x82, 126, 0, 126]),
+            (65535, None, &[0x82, 126, 0xff, 0xff]),
+            (65536, None, &[0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
+            (0, Some(KEY), &[0x82, 0x80, 1, 2, 3, 4]),
+            (126, Some(KEY), &[0x82, 0xfe, 0, 126, 1, 2, 3, 4]),
+            (
+                1 << 40,
+                Some(KEY),
+                &[0x82, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4],
+            ),
+        ] {
+            let mut out = [0xee; MAX_HEADER];
+            let size = encode_header(&mut out, true, 2, mask, len);
+            assert_eq!(out[..size], *expected);
+
+            let role = if mask.is_some() {
+                Role::Server
+            } else {
+                Role::Client
+            };
+            for cut in 0..size {
+                assert_eq!(Header::read(&out[..cut], &gate(role)), Ok(None));
+            }
+            let header = Header {
+                fin: true,
+                opcode: 2,
+                mask,
+                len,
+                size,
+            };
+            assert_eq!(Header::read(&out, &gate(role)), Ok(Some(header)));
+        }
+    }
+
+    #[test]
+    fn first_byte() {
+        let mut out = [0; MAX_HEADER];
+        for (fin, opcode, first) in [(true, 1, 0x81), (false, 0, 0), (true, 0xf, 0x8f)] {
+            encode_header(&mut out, fin, opcode, None, 0);
+            assert_eq!(out[0], first);
+        }
+        // Only the low four bits are an opcode.
+        encode_header(&mut out, true, 0x7a, None, 0);
+        assert_eq!(out[0], 0x8a);
+    }
+
+    #[test]
+    fn the_least_size_grows_with_what_is_known() {
+        let mut out = [0; MAX_HEADER];
+        let size = encode_header(&mut out, true, 2, Some(KEY), 300);
+        let known = [6, 6, 8, 8, 308, 308, 308, 308, 308];
+        for (cut, known) in (0..=size).zip(known) {
+            assert_eq!(least_size(&out[..cut], Role::Server), known, "{cut}");
+        }
+        let size = encode_header(&mut out, true, 2, None, 70_000);
+        let known = [2, 2, 10, 10, 10, 10, 10, 10, 10, 10, 70_010];
+        for (cut, known) in (0..=size).zip(known) {
+            assert_eq!(least_size(&out[..cut], Role::Client), known, "{cut}");
+        }
+        assert_eq!(least_size(&[0x82, 5], Role::Client), 7);
+        let huge = [0x82, 127, 255, 255, 255, 255, 255, 255, 255, 255];
+        assert_eq!(least_size(&huge, Role::Client), usize::MAX);
+    }
+}

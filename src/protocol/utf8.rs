@@ -79,3 +79,126 @@ fn is_valid_beginning(bytes: &[u8]) -> bool {
         Err(error) => error.error_len().is_none(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many bytes are taken one by one before the failure; None: there is none.
+    fn fails_at(bytes: &[u8]) -> Option<usize> {
+        let mut utf8 = Utf8::default();
+        bytes.iter().position(|&byte| utf8.push(&[byte]).is_err())
+    }
+
+    fn is_text(portions: &[&[u8]]) -> bool {
+        let mut utf8 = Utf8::default();
+        portions.iter().all(|portion| utf8.push(portion).is_ok()) && utf8.is_complete()
+    }
+
+    const EXAMPLES: [&[u8]; 4] = [
+        // RFC 3629 §7.
+        b"A\xe2\x89\xa2\xce\x91.",
+        b"\xed\x95\x9c\xea\xb5\xad\xec\x96\xb4",
+        b"\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e",
+        b"\xef\xbb\xbf\xf0\xa3\x8e\xb4",
+    ];
+
+    #[test]
+    fn the_examples_of_rfc_3629_in_three_portions() {
+        for text in EXAMPLES {
+            for first in 0..=text.len() {
+                for second in first..=text.len() {
+                    assert!(is_text(&[
+                        &text[..first],
+                        &text[first..second],
+                        &text[second..]
+                    ]));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_bounds_of_every_length() {
+        for text in [
+            "\0", "\u{7f}", "\u{80}", "\u{7ff}", "\u{800}", "\u{d7ff}", "\u{e000}",
+        ] {
+            assert_eq!(fails_at(text.as_bytes()), None, "{text:?}");
+        }
+        for text in ["\u{fffd}", "\u{ffff}", "\u{10000}", "\u{10ffff}"] {
+            assert_eq!(fails_at(text.as_bytes()), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn failures_show_at_the_first_hopeless_byte() {
+        for (bytes, at) in [
+            (&b"a\x80"[..], 1),
+            (b"\xbf", 0),
+            // Characters in more bytes than needed.
+            (b"\xc0\x80", 0),
+            (b"\xc1\xbf", 0),
+            (b"\xe0\x80\x80", 1),
+            (b"\xe0\x9f\xbf", 1),
+            (b"\xf0\x80\x80\x80", 1),
+            (b"\xf0\x8f\xbf\xbf", 1),
+            // Surrogates.
+            (b"\xed\xa0\x80", 1),
+            (b"\xed\xbf\xbf", 1),
+            // Beyond U+10FFFF.
+            (b"\xf4\x90\x80\x80", 1),
+            (b"\xf5\x80\x80\x80", 0),
+            (b"\xff", 0),
+            // Cut short by another character.
+            (b"\xcea", 1),
+            (b"\xe2\x89a", 2),
+            (b"\xf0\xa3\x8ea", 3),
+            (b"\xf0\xa3\xc3\xa4", 2),
+        ] {
+            assert_eq!(fails_at(bytes), Some(at), "{bytes:x?}");
+            // Nothing behind the hopeless byte is needed to see it, however the bytes come.
+            for cut in 0..=at {
+                let mut utf8 = Utf8::default();
+                assert!(utf8.push(&bytes[..cut]).is_ok());
+                assert!(
+                    utf8.push(&bytes[cut..=at]).is_err(),
+                    "{bytes:x?} cut at {cut}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn text_ends_behind_a_whole_character() {
+        for text in EXAMPLES {
+            for cut in 0..=text.len() {
+                let is_boundary = std::str::from_utf8(&text[..cut]).is_ok();
+                assert_eq!(is_text(&[&text[..cut]]), is_boundary);
+            }
+        }
+    }
+
+    #[test]
+    fn long_portions_are_judged_as_a_whole_is() {
+        let text: String = (0..400)
+            .map(|i| ["a", "é", "한", "𣎴"][i * 7 % 4])
+            .collect();
+        for cut in 0..text.len() {
+            assert!(
+                is_text(&[&text.as_bytes()[..cut], &text.as_bytes()[cut..]]),
+                "{cut}"
+            );
+        }
+        for at in 0..text.len() {
+            let mut bytes = text.clone().into_bytes();
+            bytes[at] ^= 0x80;
+            let expected = std::str::from_utf8(&bytes).is_ok();
+            assert_eq!(is_text(&[&bytes]), expected, "{at}");
+            assert_eq!(
+                is_text(&[&bytes[..at / 2], &bytes[at / 2..]]),
+                expected,
+                "{at}"
+            );
+        }
+    }
+}

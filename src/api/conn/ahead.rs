@@ -4,6 +4,8 @@
 //! handler calls on that connection sees the bytes in order; what a stopped wait leaves behind is
 //! kept in a copy of just that size.
 
+use crate::api::ctx::looping::BUFFER;
+
 /// The unread part of a buffer.
 #[derive(Default)]
 pub(crate) struct Ahead {
@@ -25,8 +27,7 @@ impl Ahead {
         self.start += n;
         debug_assert!(self.start <= self.end);
         if self.is_empty() {
-            self.start = 0;
-            self.end = 0;
+            self.clear();
         }
     }
 
@@ -72,8 +73,12 @@ impl Ahead {
         buffer
     }
 
+    /// Forgets what is unread. A copy kept from an earlier wait has served its purpose.
     pub(crate) fn clear(&mut self) {
         self.start = 0;
         self.end = 0;
+        if self.buffer.len() != BUFFER {
+            self.buffer = Vec::new();
+        }
     }
 }

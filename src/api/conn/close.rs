@@ -169,6 +169,7 @@ impl Link {
 
     /// The stream is over: gives up everything but the leftover of stream reads.
     fn end(&mut self) -> Vec<u8> {
+        self.closing = false;
         self.transport = None;
         self.phase = Phase::Idle;
         self.ahead.clear();

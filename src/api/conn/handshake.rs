@@ -71,8 +71,8 @@ impl Conn {
                 return Step::Dead;
             }
         };
-        if matches!(step, Step::Done) {
-            // Whoever looked while the handlers ran was sent away.
+        if matches!((&step, how), (Step::Done, How::Direct)) {
+            // A loop that looked while the handlers ran was sent away.
             this.ctx.touch(this, Ready::READ);
         }
         step
@@ -241,7 +241,7 @@ impl Conn {
     }
 
     /// A handler is being asked, or the constructor is at work: waiting for bytes is no use.
-    pub(super) fn is_deciding(&self) -> bool {
+    pub(crate) fn is_deciding(&self) -> bool {
         matches!(self.link.lock().phase, Phase::Idle | Phase::Deciding)
     }
 

@@ -135,7 +135,7 @@ impl Conn {
         let masked = frame.masked.unwrap_or_else(|| this.is(Role::Client));
         let mut window: Option<(Instant, usize)> = None;
         loop {
-            let sent = {
+            let (sent, backlog) = {
                 let mut link = this.link.lock();
                 if let Err(code) = link.may_send(this) {
                     return (-1, Errno::Set(code));
@@ -149,14 +149,14 @@ impl Conn {
                         drop(link);
                         return Self::send_slowly(this, &built, pause);
                     }
-                    _ => link.send(this, &built),
+                    _ => (link.send(this, &built), link.out.has_backlog()),
                 }
             };
+            if backlog {
+                this.ctx.note_backlog(this);
+            }
             match sent {
-                Sent::Done(result, errno) => {
-                    Self::settle_backlog(this);
-                    return (result, errno);
-                }
+                Sent::Done(result, errno) => return (result, errno),
                 Sent::Wait(end) => {
                     let built = (content.len(), masked);
                     return Self::wait_written(this, end, built);

@@ -1,0 +1,11 @@
+/*
+ * nopoll_msg.h - messages. A name programs include; everything is in nopoll.h.
+ *
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ */
+#ifndef __NOPOLL_MSG_H__
+#define __NOPOLL_MSG_H__
+
+#include "nopoll.h"
+
+#endif /* __NOPOLL_MSG_H__ */

@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# Every check of the project, in order; stops at nothing, fails if anything failed.
+#
+#   scripts/test.sh            everything
+#   scripts/test.sh STAGE...   only these: fmt clippy rust docs msrv c-asan c-valgrind cmake interop
+#
+# Needs Rust, gcc, Python and Node. Installs the rest (Debian packages when run as root, Python
+# and npm packages in folders below target/). Ends with a line "N passed, N failed".
+set -uo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target}"
+logs="$CARGO_TARGET_DIR/test-logs"
+mkdir -p "$logs"
+passed=0 failed=0 broken=()
+
+say() { printf '\n== %s\n' "$*"; }
+
+# Adds the counts of a log: cargo's "test result" lines and the plain "N passed, N failed".
+count() {
+    local line
+    while read -r line; do
+        passed=$((passed + ${line% *}))
+        failed=$((failed + ${line#* }))
+    done < <(sed -nE -e 's/^test result: .* ([0-9]+) passed; ([0-9]+) failed;.*/\1 \2/p' \
+        -e 's/^([0-9]+) passed, ([0-9]+) failed.*/\1 \2/p' "$1")
+}
+
+# stage NAME COMMAND...: runs a check that prints counts, or counts as one itself.
+stage() {
+    local name=$1 log="$logs/$1.log" begun=$SECONDS before=$((passed + failed)) was=$failed status
+    shift
+    say "$name: $*"
+    "$@" 2>&1 | tee "$log"
+    status=${PIPESTATUS[0]}
+    count "$log"
+    if [ "$status" -ne 0 ]; then
+        broken+=("$name")
+        [ "$failed" -gt "$was" ] || failed=$((failed + 1))
+    elif [ $((passed + failed)) -eq "$before" ]; then
+        passed=$((passed + 1))
+    fi
+    printf -- '-- %s: exit %d, %d s\n' "$name" "$status" $((SECONDS - begun))
+}
+
+install() {
+    local missing=()
+    command -v cmake >/dev/null || missing+=(cmake)
+    command -v clang >/dev/null || missing+=(clang)
+    command -v valgrind >/dev/null || missing+=(valgrind)
+    command -v pkg-config >/dev/null || missing+=(pkg-config)
+    # clang's sanitizer runtimes come in a package of their own.
+    if command -v apt-get >/dev/null && ! ls /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.asan-*.a >/dev/null 2>&1; then
+        missing+=(libclang-rt-14-dev)
+    fi
+    [ ${#missing[@]} -eq 0 ] && return
+    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+        echo "missing, and can't be installed here: ${missing[*]}" >&2
+        exit 1
+    fi
+    say "installing ${missing[*]}"
+    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" || exit 1
+}
+
+fmt() { cargo fmt --check; }
+clippy() {
+    cargo clippy -q --all-targets -- -D warnings &&
+        cargo clippy -q --no-default-features --all-targets -- -D warnings
+}
+rust() { cargo build -q --release && cargo test -q --release; }
+docs() { RUSTDOCFLAGS="-D warnings" cargo doc -q --no-deps --document-private-items; }
+suite() {
+    cargo build -q --release &&
+        python3 tests/c/run.py --lib "$CARGO_TARGET_DIR/release" --include include "$@"
+}
+c_asan() { suite --mode asan --compiler gcc --compiler clang; }
+c_valgrind() { suite --mode valgrind --compiler gcc; }
+c_plain() { suite --mode plain --compiler gcc --compiler clang; }
+cmake_use() { bash tests/cmake/run.sh; }
+interop() { python3 tests/interop/run.py --bin "$CARGO_TARGET_DIR/examples-c"; }
+
+install
+wanted=("$@")
+run() {
+    if [ ${#wanted[@]} -eq 0 ] || [[ " ${wanted[*]} " == *" $1 "* ]]; then
+        stage "$1" "$2"
+    fi
+}
+run fmt fmt
+run clippy clippy
+run rust rust
+run docs docs
+run c-plain c_plain
+run c-asan c_asan
+run c-valgrind c_valgrind
+run cmake cmake_use
+run interop interop
+
+say "summary"
+[ ${#broken[@]} -eq 0 ] || echo "failed stages: ${broken[*]}"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ ${#broken[@]} -eq 0 ]

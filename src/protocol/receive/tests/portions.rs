@@ -1,0 +1,313 @@
+//! The same stream gives the same items in whatever portions it comes.
+
+use super::*;
+
+/// Streams with everything in them; the last items are the end of them.
+fn streams(role: Role) -> Vec<Vec<u8>> {
+    let text = "A≢Α. 한국어 𣎴".as_bytes();
+    let medium: Vec<u8> = (0..300).map(|i| i as u8).collect();
+    let sound = [
+        (0x81, text),
+        (0x01, &text[..5]),
+        (0x89, b"ping"),
+        (0x00, b""),
+        (0x00, &text[5..9]),
+        (0x8a, b"pong"),
+        (0x80, &text[9..]),
+        (0x82, b""),
+        (0x89, b""),
+        (0x8a, b""),
+        (0x82, &medium),
+        (0x02, b"\xff"),
+        (0x80, b""),
+        (0x81, b"end"),
+    ];
+    let sound = frames(role, &sound);
+    let with = |end: &[(u8, &[u8])]| [sound.clone(), frames(role, end)].concat();
+    vec![
+        with(&[(0x88, b"\x03\xe9away"), (0x81, b"never seen")]),
+        with(&[(0x88, b"")]),
+        with(&[(0x80, b"no start")]),
+        with(&[(0x01, b"a"), (0x81, b"second start")]),
+        with(&[(0x91, b"reserved bit")]),
+        with(&[(0x83, b"reserved opcode")]),
+        with(&[(0x89, &[7; 126])]),
+        with(&[(0x81, b"bad \xff byte, and a tail")]),
+        with(&[(0x01, b"a"), (0x80, b"cut \xe2")]),
+        with(&[(0x82, &vec![7; 70_000])]),
+    ]
+}
+
+/// Joins the parts of what came in parts, so that pieces can be compared with frames.
+fn joined(events: Vec<Event>) -> Vec<Event> {
+    let mut whole: Vec<Event> = Vec::new();
+    for event in events {
+        match (whole.last_mut(), event) {
+            (
+                Some(Event::Data(_, is_final @ false, _, payload)),
+                Event::Data(0, part_final, true, part),
+            ) => {
+                *is_final = part_final;
+                payload.extend(part);
+            }
+            (_, event) => whole.push(event),
+        }
+    }
+    // A failure may come before or after the part in front of it is due.
+    if let [.., Event::Data(_, false, ..), Event::Fail(_)] = whole[..] {
+        whole.remove(whole.len() - 2);
+    }
+    for event in &mut whole {
+        if let Event::Data(_, _, is_fragment, _) = event {
+            *is_fragment = false;
+        }
+    }
+    whole
+}
+
+fn compare(delivery: Delivery, got: Vec<Event>, expected: &[Event], what: &str) {
+    if delivery == Delivery::Pieces {
+        assert_eq!(joined(got), joined(expected.to_vec()), "{what}");
+    } else {
+        assert_eq!(got, expected, "{what}");
+    }
+}
+
+/// Every way to feed `input` under `rules`.
+fn check(role: Role, input: &[u8], rules: &Rules) {
+    let expected = receive(role, input, rules);
+    let delivery = rules.delivery;
+    let step = 1 + input.len() / 2000;
+    for cut in (0..=input.len()).step_by(step) {
+        let mut receiver = Receiver::new(role);
+        let mut got = feed(&mut receiver, &input[..cut], rules);
+        got.extend(feed(&mut receiver, &input[cut..], rules));
+        compare(delivery, got, &expected, &format!("cut at {cut}"));
+    }
+    for portion in [1, 2, 3, 5, 7, 13, 64, 1000] {
+        let mut receiver = Receiver::new(role);
+        let portions = input.chunks(portion);
+        let got = portions
+            .flat_map(|portion| feed(&mut receiver, portion, rules))
+            .collect();
+        compare(delivery, got, &expected, &format!("portions of {portion}"));
+        let got = read_exactly(role, input, portion, rules);
+        compare(delivery, got, &expected, &format!("reads of {portion}"));
+    }
+}
+
+/// Takes from `input` as from a socket: never more than is wanted, nor than `most` at a time, and
+/// straight into the payload where there is one.
+fn read_exactly(role: Role, input: &[u8], most: usize, rules: &Rules) -> Vec<Event> {
+    let mut receiver = Receiver::<Buffer>::new(role);
+    let mut events = Vec::new();
+    let mut rest = input;
+    while !rest.is_empty() {
+        let want = receiver.want();
+        assert!(want > 0);
+        let item = if let Some(slot) = receiver.slot(most) {
+            let n = slot.len().min(rest.len());
+            assert!(n <= want && slot.len() <= most);
+            slot[..n].copy_from_slice(&rest[..n]);
+            rest = &rest[n..];
+            receiver.filled(n, rules)
+        } else {
+            let (bytes, behind) = rest.split_at(want.min(most).min(rest.len()));
+            rest = behind;
+            let (n, item) = receiver.feed(bytes, rules);
+            assert_eq!(n <= bytes.len(), true);
+            if !matches!(item, Some(Item::Fail(_))) {
+                assert_eq!(n, bytes.len(), "nothing beyond the frame was wanted");
+            }
+            item
+        };
+        if let Some(item) = item {
+            let is_over = matches!(item, Item::Close(_) | Item::Fail(_));
+            events.push(item.into());
+            if is_over {
+                break;
+            }
+        }
+    }
+    events
+}
+
+#[test]
+fn strict_streams() {
+    for role in ROLES {
+        for input in streams(role) {
+            for delivery in DELIVERIES {
+                check(role, &input, &strict(delivery));
+            }
+        }
+    }
+}
+
+#[test]
+fn lenient_streams() {
+    for role in ROLES {
+        for input in streams(role) {
+            for delivery in DELIVERIES {
+                check(role, &input, &lenient(delivery));
+            }
+        }
+    }
+}
+
+#[test]
+fn pieces_lose_and_repeat_nothing() {
+    let payload: Vec<u8> = (0..200).collect();
+    let input = frame(Role::Server, 0x82, &payload);
+    let header = input.len() - payload.len();
+    let rules = strict(Delivery::Pieces);
+    for first in 0..input.len() {
+        for second in [first, first + 1, first + 9, input.len()] {
+            let second = second.min(input.len());
+            let mut receiver = Receiver::new(Role::Server);
+            let parts = [&input[..first], &input[first..second], &input[second..]];
+            let got = parts
+                .iter()
+                .flat_map(|part| feed(&mut receiver, part, &rules));
+            let cuts = [header, first.max(header), second.max(header), input.len()];
+            let mut bounds: Vec<_> = cuts.windows(2).filter(|cut| cut[0] < cut[1]).collect();
+            let last = bounds.pop().expect("a last piece");
+            let mut opcode = 2;
+            let mut expected = Vec::new();
+            for cut in bounds {
+                expected.push(data(
+                    opcode,
+                    0,
+                    1,
+                    &payload[cut[0] - header..cut[1] - header],
+                ));
+                opcode = 0;
+            }
+            let is_part = u8::from(opcode == 0);
+            expected.push(data(opcode, 1, is_part, &payload[last[0] - header..]));
+            assert_eq!(got.collect::<Vec<_>>(), expected, "{first} {second}");
+        }
+    }
+}
+
+#[test]
+fn one_item_at_a_time() {
+    let mut receiver = Receiver::<Buffer>::new(Role::Client);
+    let rules = strict(Delivery::Frames);
+    let input = b"\x81\x01a\x89\0\x82\x02bc\x81\x05d";
+    let mut consumed = Vec::new();
+    let mut rest = &input[..];
+    while !rest.is_empty() {
+        let (n, _) = receiver.feed(rest, &rules);
+        consumed.push(n);
+        rest = &rest[n..];
+    }
+    assert_eq!(consumed, [3, 2, 4, 3]);
+    assert_eq!(receiver.feed(b"", &rules), (0, None));
+}
+
+#[test]
+fn what_is_wanted() {
+    let rules = strict(Delivery::Frames);
+    let mut server = Receiver::<Buffer>::new(Role::Server);
+    let input = frame(Role::Server, 0x81, &[b'x'; 300]);
+    let wanted = [
+        (0, 6),
+        (1, 5),
+        (2, 6),
+        (3, 5),
+        (4, 304),
+        (6, 302),
+        (8, 300),
+        (9, 299),
+    ];
+    let mut fed = 0;
+    for (at, want) in wanted {
+        assert!(server.feed(&input[fed..at], &rules).1.is_none());
+        assert_eq!(server.want(), want, "behind {at} bytes");
+        assert_eq!(server.mid_frame(), at > 0);
+        fed = at;
+    }
+    let mut client = Receiver::<Buffer>::new(Role::Client);
+    assert_eq!(client.want(), 2);
+    client.feed(b"\x89\x05", &rules);
+    assert_eq!((client.want(), client.slot(9)), (5, None));
+    client.feed(b"Hello\x8a\x05H", &rules);
+    client.feed(b"\x8a\x05H", &rules);
+    assert_eq!((client.want(), client.slot(9)), (4, None));
+    client.feed(b"ello", &rules);
+    assert!(!client.mid_frame());
+}
+
+#[test]
+fn slots_stay_within_the_frame() {
+    let rules = strict(Delivery::Frames);
+    let mut receiver = Receiver::<Buffer>::new(Role::Client);
+    assert!(receiver.slot(9).is_none());
+    receiver.feed(b"\x82\x05ab", &rules);
+    assert!(receiver.slot(0).is_none());
+    assert_eq!(receiver.slot(2).map(|slot| slot.len()), Some(2));
+    assert_eq!(receiver.slot(usize::MAX).map(|slot| slot.len()), Some(3));
+    assert_eq!(receiver.filled(0, &rules), None);
+    receiver.slot(9).expect("room").copy_from_slice(b"cde");
+    let item = receiver.filled(3, &rules).map(Event::from);
+    assert_eq!(item, Some(data(2, 1, 0, b"abcde")));
+}
+
+#[test]
+fn looking_ahead_sees_what_feeding_gives() {
+    for role in ROLES {
+        for input in streams(role) {
+            for rules in [
+                strict(Delivery::Frames),
+                strict(Delivery::Messages),
+                lenient(Delivery::Frames),
+                lenient(Delivery::Messages),
+                Rules {
+                    max_frame: 299,
+                    ..strict(Delivery::Frames)
+                },
+                Rules {
+                    max_message: 30,
+                    ..strict(Delivery::Messages)
+                },
+            ] {
+                let total = receive(role, &input, &rules).len();
+                for cut in (0..=input.len()).step_by(1 + input.len() / 2000) {
+                    let mut receiver = Receiver::new(role);
+                    let before = feed(&mut receiver, &input[..cut], &rules);
+                    let ahead = receiver.complete_items(&input[cut..], usize::MAX);
+                    assert_eq!(before.len() + ahead, total, "cut at {cut}, {rules:?}");
+                    let two = receiver.complete_items(&input[cut..], 2);
+                    assert_eq!(two, ahead.min(2));
+                    assert_eq!(receiver.complete_items(&input[cut..], 0), 0);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn looking_ahead_counts_nothing_unfinished() {
+    let rules = strict(Delivery::Frames);
+    let input = frames(
+        Role::Client,
+        &[(0x81, b"abc"), (0x89, b"p"), (0x82, &[7; 200])],
+    );
+    for (end, count) in [
+        (4, 0),
+        (5, 1),
+        (7, 1),
+        (8, 2),
+        (input.len() - 1, 2),
+        (input.len(), 3),
+    ] {
+        let mut receiver = Receiver::<Buffer>::new(Role::Client);
+        receiver.feed(b"", &rules);
+        assert_eq!(receiver.complete_items(&input[..end], 9), count, "{end}");
+    }
+}
+
+#[test]
+fn the_state_stays_small() {
+    assert!(size_of::<Receiver<[usize; 3]>>() <= 200);
+}
