@@ -12,7 +12,6 @@ mod bytes;
 mod engine;
 pub mod ffi;
 mod log;
-mod nonce;
 mod protocol;
 mod random;
 mod sync;

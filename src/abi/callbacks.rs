@@ -3,7 +3,11 @@
 //! Each comes under its C name, where NULL is `None`, and most also as the bare function, for code
 //! that has checked for NULL.
 
-#![allow(non_camel_case_types, reason = "names fixed by the C API")]
+#![allow(
+    non_camel_case_types,
+    non_snake_case,
+    reason = "names fixed by the C API"
+)]
 #![allow(dead_code, reason = "some of it exists for the C header only")]
 
 use std::ffi::{c_char, c_int};
@@ -75,8 +79,8 @@ pub type noPollRead = Option<
     unsafe extern "C" fn(conn: *mut noPollConn, buffer: *mut c_char, buffer_size: c_int) -> c_int,
 >;
 
-/// Gets a message, only from `nopoll_loop_wait`. The library drops its reference when the handler
-/// returns; `nopoll_msg_ref` keeps the message longer. `errno` is 0 on entry.
+/// Gets a message that the loop received. The library drops its reference when the handler returns;
+/// `nopoll_msg_ref` keeps the message longer. `errno` is 0 on entry.
 pub type noPollOnMessageHandler = Option<
     unsafe extern "C" fn(
         ctx: *mut noPollCtx,

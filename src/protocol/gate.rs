@@ -7,16 +7,16 @@ use super::{Delivery, Error, Role, Rules};
 
 /// What the next header is judged by.
 #[derive(Clone, Copy, Debug)]
-pub struct Gate {
+pub struct Gate<'a> {
     pub role: Role,
-    pub rules: Rules,
+    pub rules: &'a Rules,
     /// A fragmented message is unfinished.
     pub open: bool,
     /// Bytes already held of the message that the next data frame continues.
     pub joined: u64,
 }
 
-impl Gate {
+impl Gate<'_> {
     /// Judges the first two bytes.
     pub fn check_start(&self, start: Start) -> Result<(), Error> {
         let strict = self.rules.strict;
@@ -71,7 +71,7 @@ impl Gate {
             max_frame,
             delivery,
             max_message,
-        } = self.rules;
+        } = *self.rules;
         if strict && start.is_wasteful(len) {
             return Err(Error::NonMinimalLength);
         }

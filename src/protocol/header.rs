@@ -40,7 +40,8 @@ const LEN_64: u8 = 127;
 impl Header {
     /// Reads a header from the front of `bytes`; None while it is incomplete. `gate` judges each
     /// part as soon as it is there.
-    pub fn read(bytes: &[u8], gate: &Gate) -> Result<Option<Self>, Error> {
+    #[inline]
+    pub fn read(bytes: &[u8], gate: &Gate<'_>) -> Result<Option<Self>, Error> {
         let Some(start) = Start::read(bytes) else {
             return Ok(None);
         };
@@ -81,7 +82,7 @@ impl Start {
     pub fn is_wasteful(self, len: u64) -> bool {
         match self.short_len {
             LEN_16 => len < u64::from(LEN_16),
-            LEN_64 => len <= u64::from(u16::MAX),
+            LEN_64 => u16::try_from(len).is_ok(),
             _ => false,
         }
     }
@@ -158,17 +159,17 @@ mod tests {
 
     const KEY: [u8; 4] = [1, 2, 3, 4];
 
-    fn gate(role: Role) -> Gate {
-        let delivery = Delivery::Frames;
-        let rules = Rules {
-            strict: true,
-            max_frame: u64::MAX,
-            delivery,
-            max_message: 0,
-        };
+    const RULES: Rules = Rules {
+        strict: true,
+        max_frame: u64::MAX,
+        delivery: Delivery::Frames,
+        max_message: 0,
+    };
+
+    fn gate(role: Role) -> Gate<'static> {
         Gate {
             role,
-            rules,
+            rules: &RULES,
             open: false,
             joined: 0,
         }

@@ -3,20 +3,23 @@
 
 /// A masking key and how far into it the payload has come, so that a payload can be worked on in
 /// any portions.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mask {
-    /// The key, rotated so that its first byte belongs to the next byte of payload.
-    key: [u8; 4],
+    /// The key as it lies in memory, rotated so that its first byte there belongs to the next byte
+    /// of payload.
+    key: u32,
 }
 
 impl Mask {
     pub fn new(key: [u8; 4]) -> Self {
-        Self { key }
+        Self {
+            key: u32::from_ne_bytes(key),
+        }
     }
 
     /// The mask for a payload from its byte `offset` on.
     pub fn at(key: [u8; 4], offset: usize) -> Self {
-        let mut mask = Self { key };
+        let mut mask = Self::new(key);
         mask.advance(offset);
         mask
     }
@@ -56,14 +59,19 @@ impl Mask {
         self.advance(from.len());
     }
 
-    /// The key repeated over a word, in memory order: no byte order is involved.
+    /// The key twice; in memory order, so that no byte order is involved.
     fn word(self) -> u64 {
-        let [a, b, c, d] = self.key;
-        u64::from_ne_bytes([a, b, c, d, a, b, c, d])
+        let key = u64::from(self.key);
+        key << 32 | key
     }
 
     fn advance(&mut self, n: usize) {
-        self.key.rotate_left(n % 4);
+        let bits = 8 * (n % 4) as u32;
+        self.key = if cfg!(target_endian = "little") {
+            self.key.rotate_right(bits)
+        } else {
+            self.key.rotate_left(bits)
+        };
     }
 }
 
@@ -108,7 +116,7 @@ mod tests {
                     assert_eq!(whole[offset..offset + len], expected);
                     assert_eq!(whole[..offset], source[..offset]);
                     assert_eq!(whole[offset + len..], source[offset + len..]);
-                    assert_eq!(mask.key, Mask::at(KEY, phase + len).key);
+                    assert_eq!(mask, Mask::at(KEY, phase + len));
 
                     let mut copy = [0xee; 200];
                     let mut mask = Mask::at(KEY, phase);
@@ -116,7 +124,7 @@ mod tests {
                     assert_eq!(copy[16 - offset..][..len], expected);
                     assert!(copy[..16 - offset].iter().all(|&byte| byte == 0xee));
                     assert!(copy[16 - offset + len..].iter().all(|&byte| byte == 0xee));
-                    assert_eq!(mask.key, Mask::at(KEY, phase + len).key);
+                    assert_eq!(mask, Mask::at(KEY, phase + len));
                 }
             }
         }

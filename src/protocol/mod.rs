@@ -29,7 +29,7 @@ pub mod receive;
 pub mod rules;
 pub mod utf8;
 
-pub use close::{close_payload, is_valid_status};
+pub use close::close_payload;
 pub use error::Error;
 pub use fragments::Fragments;
 pub use handshake::{
@@ -40,7 +40,7 @@ pub use handshake::{
 pub use header::encode_header;
 pub use item::{Close, Data, Item};
 pub use mask::Mask;
-pub use opcode::{BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT};
+pub use opcode::{CLOSE, PING, PONG};
 pub use payload::Payload;
 pub use receive::Receiver;
 pub use rules::{Delivery, Role, Rules};

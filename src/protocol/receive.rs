@@ -156,28 +156,27 @@ impl<P: Payload> Receiver<P> {
         &self.head[..usize::from(self.held)]
     }
 
-    fn gate(&self) -> Gate {
+    fn gate(&self) -> Gate<'_> {
         let joined = self.payload.len() as u64;
         Gate {
             role: self.role,
-            rules: self.rules,
+            rules: &self.rules,
             open: self.open,
             joined,
         }
     }
 
     fn read_header(&mut self, rest: &mut &[u8]) -> Result<Option<Item<P>>, Error> {
-        let gate = self.gate();
         let held = usize::from(self.held);
-        let header = if held == 0 {
+        let bytes = if held == 0 {
             // The usual case: nothing is held back, the header is read where it lies.
-            Header::read(rest, &gate)?
+            *rest
         } else {
-            let room = rest.len().min(MAX_HEADER - held);
-            self.head[held..held + room].copy_from_slice(&rest[..room]);
-            Header::read(&self.head[..held + room], &gate)?
+            let end = MAX_HEADER.min(held + rest.len());
+            self.head[held..end].copy_from_slice(&rest[..end - held]);
+            &self.head[..end]
         };
-        let Some(header) = header else {
+        let Some(header) = Header::read(bytes, &self.gate())? else {
             // What doesn't complete a header fits the room for one.
             let end = held + rest.len();
             self.head[held..end].copy_from_slice(rest);

@@ -95,7 +95,7 @@ pub(crate) fn resolve(
         // SAFETY: an entry of the list getaddrinfo made.
         let entry = unsafe { &*next };
         let size = entry.ai_addrlen as usize;
-        if size <= mem::size_of::<libc::sockaddr_storage>() && !entry.ai_addr.is_null() {
+        if size <= size_of::<libc::sockaddr_storage>() && !entry.ai_addr.is_null() {
             // SAFETY: all-zero is a valid sockaddr_storage.
             let mut storage: libc::sockaddr_storage = unsafe { mem::zeroed() };
             let to: *mut libc::sockaddr_storage = &raw mut storage;

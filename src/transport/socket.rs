@@ -81,7 +81,7 @@ pub fn set_blocking(fd: Fd, blocking: bool) -> bool {
 }
 
 fn set_option<T>(fd: Fd, level: c_int, name: c_int, value: &T) -> io::Result<()> {
-    let size = libc::socklen_t::try_from(mem::size_of::<T>()).unwrap_or(0);
+    let size = libc::socklen_t::try_from(size_of::<T>()).unwrap_or(0);
     let value: *const T = value;
     // SAFETY: `value` is readable for `size` bytes.
     check(unsafe { libc::setsockopt(fd, level, name, value.cast::<c_void>(), size) }).map(drop)
@@ -89,7 +89,7 @@ fn set_option<T>(fd: Fd, level: c_int, name: c_int, value: &T) -> io::Result<()>
 
 fn option<T>(fd: Fd, level: c_int, name: c_int) -> io::Result<T> {
     let mut value = MaybeUninit::<T>::zeroed();
-    let mut size = libc::socklen_t::try_from(mem::size_of::<T>()).unwrap_or(0);
+    let mut size = libc::socklen_t::try_from(size_of::<T>()).unwrap_or(0);
     // SAFETY: `value` is writable for `size` bytes.
     check(unsafe {
         libc::getsockopt(fd, level, name, value.as_mut_ptr().cast(), &raw mut size)
@@ -206,7 +206,7 @@ impl Peer {
 pub(crate) fn peer(fd: Fd) -> io::Result<Peer> {
     // SAFETY: all-zero is a valid sockaddr_storage.
     let mut address: libc::sockaddr_storage = unsafe { mem::zeroed() };
-    let mut size = libc::socklen_t::try_from(mem::size_of_val(&address)).unwrap_or(0);
+    let mut size = libc::socklen_t::try_from(size_of_val(&address)).unwrap_or(0);
     let start: *mut libc::sockaddr_storage = &raw mut address;
     // SAFETY: the storage is large enough for any address.
     check(unsafe { libc::getpeername(fd, start.cast(), &raw mut size) })?;

@@ -134,9 +134,121 @@ impl<const N: usize> Fields<N> {
     }
 }
 
-/// Appends `pieces` to `out`.
-pub fn write(out: &mut Vec<u8>, pieces: &[&[u8]]) {
-    for piece in pieces {
-        out.extend_from_slice(piece);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lines of `input`, which comes in two portions, and what ended them early.
+    fn lines(input: &[u8], cut: usize) -> (Vec<Vec<u8>>, Option<Oversize>) {
+        let mut lines = Lines::default();
+        let mut found = Vec::new();
+        for mut portion in [&input[..cut], &input[cut..]] {
+            while !portion.is_empty() {
+                match lines.next(&mut portion) {
+                    Ok(Some(line)) => found.push(line.into_owned()),
+                    Ok(None) => assert!(portion.is_empty()),
+                    Err(oversize) => return (found, Some(oversize)),
+                }
+            }
+        }
+        (found, None)
+    }
+
+    #[test]
+    fn lines_in_any_portions() {
+        let input = b"one\r\ntwo\n\r\n\nunfinished";
+        for cut in 0..=input.len() {
+            let expected = [&b"one\r\n"[..], b"two\n", b"\r\n", b"\n"];
+            let (found, oversize) = lines(input, cut);
+            assert_eq!(
+                (found, oversize),
+                (expected.map(<[u8]>::to_vec).to_vec(), None)
+            );
+        }
+    }
+
+    #[test]
+    fn line_limit() {
+        let line = |len| [&vec![b'x'; len - 2][..], b"\r\n"].concat();
+        for cut in [0, 1, 100, MAX_LINE - 1] {
+            assert_eq!(lines(&line(MAX_LINE), cut).1, None);
+            assert!(lines(&line(MAX_LINE + 1), cut).1.is_some());
+            // It shows without the end of the line.
+            assert!(lines(&[b'x'; MAX_LINE], cut).1.is_some());
+            assert!(lines(&[b'x'; MAX_LINE - 1], cut).1.is_none());
+        }
+    }
+
+    #[test]
+    fn total_limit() {
+        let line = [&[b'x'; 1022][..], b"\r\n"].concat();
+        let exact = line.repeat(MAX_TOTAL / line.len());
+        let more = [&exact[..], b"\n"].concat();
+        for cut in [0, 1, 1024, MAX_TOTAL - 1, MAX_TOTAL] {
+            assert_eq!(lines(&exact, cut).1, None);
+            assert!(lines(&more, cut).1.is_some());
+            // It shows without the end of the line.
+            let unfinished = &exact[..MAX_TOTAL - 2];
+            assert_eq!(lines(unfinished, cut.min(100)).1, None);
+            assert!(lines(&[unfinished, b"xx"].concat(), cut).1.is_some());
+        }
+    }
+
+    #[test]
+    fn header_limit() {
+        let mut lines = Lines::default();
+        assert!((0..MAX_HEADERS).all(|_| lines.count_header().is_ok()));
+        assert!(lines.count_header().is_err());
+    }
+
+    #[test]
+    fn fields_are_trimmed_and_raw() {
+        for (line, expected) in [
+            (&b"a:b"[..], Some((&b"a"[..], &b"b"[..]))),
+            (b" \ta \t:\t b c \t", Some((b"a", b"b c"))),
+            (b"a:\xff:\x01", Some((b"a", b"\xff:\x01"))),
+            (b"a:", Some((b"a", b""))),
+            (b":b", Some((b"", b"b"))),
+            (b"a: \r\n", Some((b"a", b""))),
+            (b"a", None),
+            (b"a: b\0c", None),
+            (b"a\0: b", None),
+        ] {
+            assert_eq!(field(line), expected, "{line:x?}");
+        }
+    }
+
+    #[test]
+    fn tokens() {
+        for list in [
+            "upgrade",
+            "Upgrade",
+            "keep-alive, Upgrade",
+            "a,UPGRADE\t,b",
+            ", upgrade",
+        ] {
+            assert!(has_token(list.as_bytes(), "upgrade"), "{list}");
+        }
+        for list in [
+            "",
+            "upgraded",
+            "up grade",
+            "keep-alive",
+            "x upgrade",
+            "upgrade/1",
+        ] {
+            assert!(!has_token(list.as_bytes(), "upgrade"), "{list}");
+        }
+    }
+
+    #[test]
+    fn fields_occur_once_if_they_are_ours() {
+        let mut fields = Fields::new(&["Host", "Key"]);
+        assert_eq!(fields.put(b"hOST", b""), Ok(()));
+        assert_eq!(fields.put(b"other", b"1"), Ok(()));
+        assert_eq!(fields.put(b"other", b"2"), Ok(()));
+        assert_eq!(fields.put(b"Host", b"x"), Err(Repeated));
+        assert_eq!((fields.get(0), fields.get(1)), (Some(&b""[..]), None));
+        assert_eq!((fields.take(0), fields.get(0)), (Some(vec![]), None));
     }
 }

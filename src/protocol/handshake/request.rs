@@ -1,6 +1,6 @@
 //! The client's request: building it, and reading it as a server.
 
-use super::headers::{Fields, Lines, Oversize, Repeated, field, has_token, write};
+use super::headers::{Fields, Lines, Oversize, Repeated, field, has_token};
 use super::key;
 
 /// What goes into a client's request.
@@ -84,24 +84,17 @@ const REAL_IP: usize = 8;
 
 /// Builds the request a client opens with.
 pub fn build_request(fields: &RequestFields<'_>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(512);
     let version = fields.version.to_string();
-    write(
-        &mut out,
-        &[b"GET ", fields.url, b" HTTP/1.1\r\nHost: ", fields.host],
-    );
-    write(
-        &mut out,
-        &[b"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: "],
-    );
-    write(
-        &mut out,
-        &[
-            fields.key.as_bytes(),
-            b"\r\nSec-WebSocket-Version: ",
-            version.as_bytes(),
-        ],
-    );
+    let mut parts = vec![
+        b"GET ",
+        fields.url,
+        b" HTTP/1.1\r\nHost: ",
+        fields.host,
+        b"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ",
+        fields.key.as_bytes(),
+        b"\r\nSec-WebSocket-Version: ",
+        version.as_bytes(),
+    ];
     for (name, value) in [
         (&b"\r\nOrigin: "[..], fields.origin),
         (b"\r\nCookie: ", fields.cookie),
@@ -109,11 +102,11 @@ pub fn build_request(fields: &RequestFields<'_>) -> Vec<u8> {
         (b"", fields.extra),
     ] {
         if let Some(value) = value {
-            write(&mut out, &[name, value]);
+            parts.extend([name, value]);
         }
     }
-    write(&mut out, &[b"\r\n\r\n"]);
-    out
+    parts.push(b"\r\n\r\n");
+    parts.concat()
 }
 
 /// Builds the answer that refuses a request; `version` is the WebSocket version spoken.
@@ -209,7 +202,7 @@ impl RequestReader {
             // logically the same as a single |Sec-WebSocket-Extensions| header field that
             // contains all values)".
             match &mut self.extensions {
-                Some(all) => write(all, &[b", ", value]),
+                Some(all) => all.extend([b", ", value].concat()),
                 None => self.extensions = Some(value.to_vec()),
             }
         }
@@ -333,3 +326,6 @@ impl From<Repeated> for Refusal {
         bad("repeated header")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! The server's answer: building it, and reading it as a client.
 
-use super::headers::{Fields, Lines, Oversize, field, has_token, write};
+use super::headers::{Fields, Lines, Oversize, field, has_token};
 
 /// A server's consent.
 #[derive(Debug, PartialEq, Eq)]
@@ -59,23 +59,14 @@ const VERSION: &[u8] = b"HTTP/1.1 ";
 
 /// Builds the response that accepts a request.
 pub fn build_response(accept: &str, protocol: Option<&[u8]>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(256);
-    write(
-        &mut out,
-        &[b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"],
-    );
-    write(
-        &mut out,
-        &[
-            b"Connection: Upgrade\r\nSec-WebSocket-Accept: ",
-            accept.as_bytes(),
-        ],
-    );
+    let head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+        Connection: Upgrade\r\nSec-WebSocket-Accept: ";
+    let mut parts = vec![&head[..], accept.as_bytes()];
     if let Some(protocol) = protocol.filter(|protocol| !protocol.is_empty()) {
-        write(&mut out, &[b"\r\nSec-WebSocket-Protocol: ", protocol]);
+        parts.extend([b"\r\nSec-WebSocket-Protocol: ", protocol]);
     }
-    write(&mut out, &[b"\r\n\r\n"]);
-    out
+    parts.push(b"\r\n\r\n");
+    parts.concat()
 }
 
 impl ResponseReader {
@@ -256,3 +247,6 @@ impl From<Oversize> for Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,7 +56,7 @@ impl<P: Payload> Receiver<P> {
 }
 
 /// Reads the header that begins with the bytes held back and continues in `rest`.
-fn next_frame(held: &mut &[u8], rest: &mut &[u8], gate: &Gate) -> Result<Option<Frame>, Error> {
+fn next_frame(held: &mut &[u8], rest: &mut &[u8], gate: &Gate<'_>) -> Result<Option<Frame>, Error> {
     let header = if held.is_empty() {
         Header::read(rest, gate)?
     } else {

@@ -259,6 +259,14 @@ fn delivery_may_change_at_any_point() {
         feed(&mut receiver, b"\x81\x01d", &messages),
         [data(1, 1, 0, b"d")]
     );
+
+    // A ping in between is not what the pieces are made of.
+    assert_eq!(feed(&mut receiver, b"\x01\x01a", &messages), []);
+    assert_eq!(feed(&mut receiver, b"\x89\x02p", &pieces), []);
+    assert_eq!(
+        feed(&mut receiver, b"q\x80\x01b", &pieces),
+        [Event::Ping(b"pq".to_vec()), data(1, 1, 0, b"ab")]
+    );
 }
 
 #[test]

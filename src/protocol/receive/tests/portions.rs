@@ -5,7 +5,7 @@ use super::*;
 /// Streams with everything in them; the last items are the end of them.
 fn streams(role: Role) -> Vec<Vec<u8>> {
     let text = "A≢Α. 한국어 𣎴".as_bytes();
-    let medium: Vec<u8> = (0..300).map(|i| i as u8).collect();
+    let medium: Vec<u8> = (0..130).map(|i| i as u8).collect();
     let sound = [
         (0x81, text),
         (0x01, &text[..5]),
@@ -73,12 +73,16 @@ fn compare(delivery: Delivery, got: Vec<Event>, expected: &[Event], what: &str) 
     }
 }
 
+/// Every cut of a short stream, enough of them in a long one.
+fn step(input: &[u8]) -> usize {
+    1 + input.len() / 1000 * 10
+}
+
 /// Every way to feed `input` under `rules`.
 fn check(role: Role, input: &[u8], rules: &Rules) {
     let expected = receive(role, input, rules);
     let delivery = rules.delivery;
-    let step = 1 + input.len() / 2000;
-    for cut in (0..=input.len()).step_by(step) {
+    for cut in (0..=input.len()).step_by(step(input)) {
         let mut receiver = Receiver::new(role);
         let mut got = feed(&mut receiver, &input[..cut], rules);
         got.extend(feed(&mut receiver, &input[cut..], rules));
@@ -115,7 +119,6 @@ fn read_exactly(role: Role, input: &[u8], most: usize, rules: &Rules) -> Vec<Eve
             let (bytes, behind) = rest.split_at(want.min(most).min(rest.len()));
             rest = behind;
             let (n, item) = receiver.feed(bytes, rules);
-            assert_eq!(n <= bytes.len(), true);
             if !matches!(item, Some(Item::Fail(_))) {
                 assert_eq!(n, bytes.len(), "nothing beyond the frame was wanted");
             }
@@ -185,6 +188,23 @@ fn pieces_lose_and_repeat_nothing() {
             let is_part = u8::from(opcode == 0);
             expected.push(data(opcode, 1, is_part, &payload[last[0] - header..]));
             assert_eq!(got.collect::<Vec<_>>(), expected, "{first} {second}");
+        }
+    }
+}
+
+#[test]
+fn headers_of_every_length_cut_anywhere() {
+    for role in ROLES {
+        for len in [0, 5, 200, 70_000] {
+            let payload = vec![7; len];
+            let input = frame(role, 0x82, &payload);
+            for cut in 0..=input.len() - len {
+                let mut receiver = Receiver::new(role);
+                let rules = strict(Delivery::Frames);
+                let mut got = feed(&mut receiver, &input[..cut], &rules);
+                got.extend(feed(&mut receiver, &input[cut..], &rules));
+                assert_eq!(got, [data(2, 1, 0, &payload)]);
+            }
         }
     }
 }
@@ -263,7 +283,7 @@ fn looking_ahead_sees_what_feeding_gives() {
                 lenient(Delivery::Frames),
                 lenient(Delivery::Messages),
                 Rules {
-                    max_frame: 299,
+                    max_frame: 129,
                     ..strict(Delivery::Frames)
                 },
                 Rules {
@@ -272,7 +292,7 @@ fn looking_ahead_sees_what_feeding_gives() {
                 },
             ] {
                 let total = receive(role, &input, &rules).len();
-                for cut in (0..=input.len()).step_by(1 + input.len() / 2000) {
+                for cut in (0..=input.len()).step_by(step(&input)) {
                     let mut receiver = Receiver::new(role);
                     let before = feed(&mut receiver, &input[..cut], &rules);
                     let ahead = receiver.complete_items(&input[cut..], usize::MAX);
@@ -304,6 +324,88 @@ fn looking_ahead_counts_nothing_unfinished() {
         let mut receiver = Receiver::<Buffer>::new(Role::Client);
         receiver.feed(b"", &rules);
         assert_eq!(receiver.complete_items(&input[..end], 9), count, "{end}");
+    }
+}
+
+#[test]
+fn looking_ahead_adds_up_messages() {
+    let receiver = |limit| {
+        let mut receiver = Receiver::<Buffer>::new(Role::Client);
+        let rules = Rules {
+            max_message: limit,
+            ..strict(Delivery::Messages)
+        };
+        receiver.feed(b"", &rules);
+        receiver
+    };
+    let input = frames(
+        Role::Client,
+        &[(0x01, b"abc"), (0x00, b"def"), (0x80, b"g"), (0x81, b"h")],
+    );
+    assert_eq!(receiver(7).complete_items(&input, 9), 2);
+    assert_eq!(receiver(6).complete_items(&input, 9), 1);
+    assert_eq!(receiver(6).complete_items(&input[..10], 9), 0);
+}
+
+/// Streams that are almost sound, from a generator that always gives the same.
+struct Garbage(u64);
+
+impl Garbage {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 33) as usize % n
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+
+    fn stream(&mut self, role: Role) -> Vec<u8> {
+        let mut stream = Vec::new();
+        for _ in 0..=self.below(12) {
+            let first = self.pick(&[0x81, 0x01, 0x00, 0x80, 0x82, 0x89, 0x8a, 0x09, 0x83, 0x8b]);
+            let payload = self
+                .pick(&["", "a", "text", "\u{e9}", "한국어"])
+                .repeat(self.below(70));
+            let mut frame = frame(role, first, payload.as_bytes());
+            if self.below(30) == 0 {
+                let at = self.below(frame.len());
+                frame[at] ^= 1 << self.below(8);
+            }
+            stream.extend(frame);
+        }
+        stream
+    }
+}
+
+#[test]
+fn almost_sound_streams() {
+    let mut garbage = Garbage(0x9e37_79b9_7f4a_7c15);
+    for _ in 0..3000 {
+        let role = garbage.pick(&ROLES);
+        let limit = garbage.pick(&[100, 1000, 1 << 20]);
+        let rules = Rules {
+            strict: garbage.below(4) > 0,
+            max_frame: garbage.pick(&[100, 1000, 1 << 20]),
+            delivery: garbage.pick(&DELIVERIES),
+            max_message: limit,
+        };
+        let input = garbage.stream(role);
+        let expected = receive(role, &input, &rules);
+
+        let mut receiver = Receiver::new(role);
+        let (mut got, mut rest) = (Vec::new(), &input[..]);
+        while !rest.is_empty() {
+            let (portion, behind) = rest.split_at(1 + garbage.below(rest.len()));
+            got.extend(feed(&mut receiver, portion, &rules));
+            rest = behind;
+        }
+        compare(rules.delivery, got, &expected, "in random portions");
+        let most = 1 + garbage.below(100);
+        let got = read_exactly(role, &input, most, &rules);
+        compare(rules.delivery, got, &expected, "in random reads");
     }
 }
 

@@ -1,0 +1,6 @@
+//! What noPoll's headers don't declare.
+
+pub mod delivery;
+pub mod errors;
+pub mod forks;
+pub mod undeclared;
