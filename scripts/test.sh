@@ -68,7 +68,7 @@ clippy() {
         cargo clippy -q --no-default-features --all-targets -- -D warnings
 }
 rust() { cargo build -q --release && cargo test -q --release; }
-docs() { RUSTDOCFLAGS="-D warnings" cargo doc -q --no-deps --document-private-items; }
+docs() { RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc -q --no-deps --document-private-items; }
 suite() {
     cargo build -q --release &&
         python3 tests/c/run.py --lib "$CARGO_TARGET_DIR/release" --include include "$@"

@@ -89,7 +89,13 @@ pub(crate) fn write<S: Sink>(
 ) {
     let name = file.rsplit('/').next().unwrap_or(file);
     let line = c_int::try_from(line).unwrap_or(0);
-    emit(sink, level as c_int, name.as_bytes(), line, text.to_string().as_bytes());
+    emit(
+        sink,
+        level as c_int,
+        name.as_bytes(),
+        line,
+        text.to_string().as_bytes(),
+    );
 }
 
 /// Writes one record, as soon as this thread holds no lock.

@@ -46,20 +46,6 @@ impl CBuf {
         true
     }
 
-    /// Appends `bytes`; false when memory is short.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> bool {
-        let Some(wanted) = self.len.checked_add(bytes.len()).and_then(|n| n.checked_add(1)) else {
-            return false;
-        };
-        if !self.grow(wanted) {
-            return false;
-        }
-        // SAFETY: room for all of `bytes` was just made; a borrowed slice can't overlap it.
-        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.data.add(self.len), bytes.len()) };
-        self.len += bytes.len();
-        true
-    }
-
     /// Hands the block to whoever frees it with `free`; NULL when memory for the NUL is short.
     pub(crate) fn into_raw(mut self) -> (*mut c_void, usize) {
         if !self.grow(self.len + 1) {

@@ -7,9 +7,7 @@
 use std::ffi::{CStr, c_int, c_void};
 use std::sync::Mutex;
 
-use super::callbacks::{
-    ActionFn, CloseFn, CreatorFn, LogFn, MessageFn, PostCheckFn,
-};
+use super::callbacks::{ActionFn, CloseFn, CreatorFn, LogFn, MessageFn, PostCheckFn};
 use super::errno;
 use super::types::{noPollConn, noPollConnOpts, noPollCtx, noPollDebugLevel, noPollMsg};
 use crate::sync::relock;

@@ -32,7 +32,9 @@ impl Drop for Dispatch {
 pub(crate) fn inside(ctx: &Ctx) -> bool {
     STACK.with(|stack| {
         let stack = stack.borrow();
-        stack.iter().any(|(known, _)| std::ptr::eq(Arc::as_ptr(known), ctx))
+        stack
+            .iter()
+            .any(|(known, _)| std::ptr::eq(Arc::as_ptr(known), ctx))
     })
 }
 
@@ -40,7 +42,9 @@ pub(crate) fn inside(ctx: &Ctx) -> bool {
 pub(crate) fn of(conn: &Conn) -> bool {
     STACK.with(|stack| {
         let stack = stack.borrow();
-        stack.iter().any(|(_, known)| std::ptr::eq(Arc::as_ptr(known), conn))
+        stack
+            .iter()
+            .any(|(_, known)| std::ptr::eq(Arc::as_ptr(known), conn))
     })
 }
 

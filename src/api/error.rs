@@ -82,5 +82,10 @@ pub fn last_error() -> c_int {
 
 /// The same in words; lives until the thread's next constructor.
 pub fn last_error_text() -> *const c_char {
-    LAST.with(|last| last.borrow().as_ref().map_or(NO_ERROR, |failure| failure.text()).as_ptr())
+    LAST.with(|last| {
+        last.borrow()
+            .as_ref()
+            .map_or(NO_ERROR, |failure| failure.text())
+            .as_ptr()
+    })
 }

@@ -65,7 +65,10 @@ impl Lingerer {
     /// Goes on as far as possible without waiting; true when done.
     fn step(&mut self) -> bool {
         while self.written < self.bytes.len() {
-            match self.transport.write(&[IoSlice::new(&self.bytes[self.written..])]) {
+            match self
+                .transport
+                .write(&[IoSlice::new(&self.bytes[self.written..])])
+            {
                 Ok(n) => self.written += n,
                 Err(error) if would_block(&error) => return false,
                 Err(_) => return true,
@@ -199,7 +202,10 @@ impl Lingering {
     pub(crate) fn push(&self) -> usize {
         let mut list = relock(&self.0);
         let mut left = 0;
-        for lingerer in list.iter_mut().filter(|l| l.generation == fork::generation()) {
+        for lingerer in list
+            .iter_mut()
+            .filter(|l| l.generation == fork::generation())
+        {
             if lingerer.has_unsent() {
                 lingerer.step();
                 left += lingerer.bytes.len() - lingerer.written;

@@ -25,7 +25,10 @@ pub fn bind(
     error::remember(None);
     let result = arguments(ctx, host, port).and_then(|(ctx, host, port)| {
         if tls {
-            return Err(Failure::new(Kind::Tls, "this library was built without TLS"));
+            return Err(Failure::new(
+                Kind::Tls,
+                "this library was built without TLS",
+            ));
         }
         let fd = open(host, port, family)?;
         Ok(Conn::listening(ctx, opts, fd, host, port))
@@ -84,8 +87,12 @@ fn arguments<'a>(
 ) -> Result<Arguments<'a>, Failure> {
     let missing = |name: &str| Failure::new(Kind::Argument, format!("{name} is NULL or empty"));
     let ctx = ctx.ok_or_else(|| missing("ctx"))?;
-    let host = host.filter(|host| !host.is_empty()).ok_or_else(|| missing("host"))?;
-    let port = port.filter(|port| !port.is_empty()).ok_or_else(|| missing("port"))?;
+    let host = host
+        .filter(|host| !host.is_empty())
+        .ok_or_else(|| missing("host"))?;
+    let port = port
+        .filter(|port| !port.is_empty())
+        .ok_or_else(|| missing("port"))?;
     Ok((ctx, host, port))
 }
 
@@ -114,7 +121,11 @@ impl Conn {
         key: Option<&CStr>,
         chain: Option<&CStr>,
     ) -> bool {
-        let named = [("certificate", certificate), ("private_key", key), ("chain_file", chain)];
+        let named = [
+            ("certificate", certificate),
+            ("private_key", key),
+            ("chain_file", chain),
+        ];
         for (name, file) in named {
             let missing = file.is_none() && name != "chain_file";
             if missing || !readable(file) {

@@ -17,9 +17,9 @@ pub(crate) mod parked;
 pub(crate) mod pump;
 pub mod run;
 
+pub use crate::transport::resolve::Family;
 pub use conn::{Conn, SendFrame, Target, WaitStatus, connect_socket};
 pub use ctx::Ctx;
-pub use crate::transport::resolve::Family;
 pub use error::Errno;
 pub use msg::Msg;
 pub use opts::Opts;

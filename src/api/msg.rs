@@ -19,7 +19,14 @@ pub struct Msg {
 }
 
 impl Msg {
-    fn make(opcode: u8, fin: bool, fragment: bool, masked: bool, payload: *mut c_void, size: isize) -> Arc<Self> {
+    fn make(
+        opcode: u8,
+        fin: bool,
+        fragment: bool,
+        masked: bool,
+        payload: *mut c_void,
+        size: isize,
+    ) -> Arc<Self> {
         let msg = Arc::new(Self {
             window: MsgWindow::default(),
             alive: Mutex::new(None),
@@ -28,8 +35,12 @@ impl Msg {
         window.refs.store(1, Ordering::Relaxed);
         window.op_code.store(i16::from(opcode), Ordering::Relaxed);
         window.has_fin.store(c_int::from(fin), Ordering::Relaxed);
-        window.is_fragment.store(c_int::from(fragment), Ordering::Relaxed);
-        window.is_masked.store(c_int::from(masked), Ordering::Relaxed);
+        window
+            .is_fragment
+            .store(c_int::from(fragment), Ordering::Relaxed);
+        window
+            .is_masked
+            .store(c_int::from(masked), Ordering::Relaxed);
         window.payload.store(payload, Ordering::Relaxed);
         window.payload_size.store(size, Ordering::Relaxed);
         *relock(&msg.alive) = Some(Arc::clone(&msg));
@@ -49,7 +60,14 @@ impl Msg {
         }
         // `has_fin` is the frame's FIN (joining needs it), also in a piece that isn't the last.
         let size = isize::try_from(size).unwrap_or(0);
-        let msg = Self::make(data.opcode, data.fin, data.is_fragment, data.masked, payload, size);
+        let msg = Self::make(
+            data.opcode,
+            data.fin,
+            data.is_fragment,
+            data.masked,
+            payload,
+            size,
+        );
         msg.window.set_ends_frame(data.is_final || !data.fin);
         Some(msg)
     }
@@ -96,7 +114,11 @@ impl Msg {
 
     /// The payload; NULL for an empty holder.
     pub fn payload(&self) -> *const u8 {
-        self.window.payload.load(Ordering::Acquire).cast_const().cast()
+        self.window
+            .payload
+            .load(Ordering::Acquire)
+            .cast_const()
+            .cast()
     }
 
     /// Bytes in this message.

@@ -83,7 +83,11 @@ fn read(ctx: &Arc<Ctx>, conn: &Arc<Conn>, ready: Ready, buffer: &mut Vec<u8>) {
     let deciding = conn.is_deciding();
     // Whoever ends a pause or a decision has the loop look again.
     if (!reading.drained || residue) && !paused && !deciding {
-        let closed = if reading.closed { Ready::CLOSED } else { Ready::NONE };
+        let closed = if reading.closed {
+            Ready::CLOSED
+        } else {
+            Ready::NONE
+        };
         ctx.looping.push_ready(conn, Ready::READ.with(closed));
     }
 }

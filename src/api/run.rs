@@ -4,10 +4,10 @@ use std::ffi::{c_int, c_long};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::api::conn::ready::Ready;
 use crate::api::ctx::Ctx;
 use crate::api::ctx::looping::BUFFER;
 use crate::api::ctx::registry::Token;
-use crate::api::conn::ready::Ready;
 use crate::api::error::Errno;
 use crate::api::{dispatch, linger, pump};
 use crate::engine::{self, Event};

@@ -75,7 +75,8 @@ impl Engine {
         } else {
             Interest::READABLE
         };
-        self.registry.register(&mut SourceFd(&fd), Token(token), interest)
+        self.registry
+            .register(&mut SourceFd(&fd), Token(token), interest)
     }
 
     /// Stops watching; must come before the descriptor is closed, because a duplicate would keep
@@ -90,7 +91,9 @@ impl Engine {
     pub(crate) fn wait(&self, timeout: Option<Duration>, into: &mut Vec<Event>) -> io::Result<()> {
         let mut slot = relock(&self.waiting);
         let Some(mut waiting) = slot.take() else {
-            let pause = timeout.unwrap_or(Duration::from_secs(1)).min(Duration::from_secs(1));
+            let pause = timeout
+                .unwrap_or(Duration::from_secs(1))
+                .min(Duration::from_secs(1));
             let waited = self.returned.wait_timeout(slot, pause);
             drop(waited);
             return Ok(());

@@ -14,6 +14,7 @@ use crate::sync::relock;
 /// handler may be using it at that very moment.
 pub(crate) struct WakeCell {
     current: AtomicPtr<Waker>,
+    #[expect(clippy::vec_box, reason = "a signal handler holds the address")]
     all: Mutex<Vec<Box<Waker>>>,
 }
 

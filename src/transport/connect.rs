@@ -123,7 +123,11 @@ pub(crate) fn race(
         let mut winner = None;
         for (&fd, ready) in waiting.iter().zip(ready) {
             let answered = ready && winner.is_none();
-            match if answered { socket::take_error(fd) } else { libc::EINPROGRESS } {
+            match if answered {
+                socket::take_error(fd)
+            } else {
+                libc::EINPROGRESS
+            } {
                 0 => winner = Some(fd),
                 libc::EINPROGRESS => still.push(fd),
                 code => {

@@ -61,7 +61,7 @@ pub(crate) fn resolve(
         let number = std::str::from_utf8(digits)
             .ok()
             .and_then(|text| text.parse::<u32>().ok());
-        if !number.is_some_and(|number| number <= 65_535) {
+        if number.is_none_or(|number| number > 65_535) {
             return Err(format!("port {} is out of range", port.to_string_lossy()));
         }
     }
@@ -77,7 +77,12 @@ pub(crate) fn resolve(
     let mut list: *mut libc::addrinfo = ptr::null_mut();
     // SAFETY: NUL-terminated texts, valid hints, a place for the result.
     let code = unsafe {
-        libc::getaddrinfo(host.as_ptr(), port.as_ptr(), &raw const hints, &raw mut list)
+        libc::getaddrinfo(
+            host.as_ptr(),
+            port.as_ptr(),
+            &raw const hints,
+            &raw mut list,
+        )
     };
     if code != 0 {
         // SAFETY: gai_strerror returns a static text.

@@ -3,7 +3,6 @@
 //! A descriptor may be closed or replaced by the application at any time; then these calls fail
 //! with `EBADF` and do nothing else.
 
-use std::collections::HashSet;
 use std::ffi::{CStr, c_int, c_void};
 use std::io::{self, IoSlice};
 use std::mem::{self, MaybeUninit};
@@ -91,16 +90,20 @@ fn option<T>(fd: Fd, level: c_int, name: c_int) -> io::Result<T> {
     let mut value = MaybeUninit::<T>::zeroed();
     let mut size = libc::socklen_t::try_from(size_of::<T>()).unwrap_or(0);
     // SAFETY: `value` is writable for `size` bytes.
-    check(unsafe {
-        libc::getsockopt(fd, level, name, value.as_mut_ptr().cast(), &raw mut size)
-    })?;
+    check(unsafe { libc::getsockopt(fd, level, name, value.as_mut_ptr().cast(), &raw mut size) })?;
     // SAFETY: only used with plain integers and timeval, for which all bytes are valid.
     Ok(unsafe { value.assume_init() })
 }
 
 /// Switches `TCP_NODELAY`; false on failure.
 pub fn set_nodelay(fd: Fd, enable: bool) -> bool {
-    set_option(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, &c_int::from(enable)).is_ok()
+    set_option(
+        fd,
+        libc::IPPROTO_TCP,
+        libc::TCP_NODELAY,
+        &c_int::from(enable),
+    )
+    .is_ok()
 }
 
 pub(crate) fn set_reuse_address(fd: Fd) -> io::Result<()> {
@@ -320,24 +323,30 @@ pub(crate) fn sleep(duration: Duration) {
 }
 
 /// Listening descriptors whose mode *we* changed to non-blocking: for the application they are
-/// still blocking, so a direct accept on one waits.
-static CHANGED: Mutex<Option<HashSet<Fd>>> = Mutex::new(None);
+/// still blocking, so a direct accept on one waits. A process has few listeners.
+static CHANGED: Mutex<Vec<Fd>> = Mutex::new(Vec::new());
 
 /// Makes a listening descriptor non-blocking for the loop and remembers that it wasn't.
 pub(crate) fn take_over_mode(fd: Fd) {
     if is_blocking(fd) && set_blocking(fd, false) {
-        relock(&CHANGED).get_or_insert_with(HashSet::new).insert(fd);
+        let mut changed = relock(&CHANGED);
+        if !changed.contains(&fd) {
+            changed.push(fd);
+        }
     }
 }
 
 /// Whether the application still believes this descriptor to be blocking.
 pub(crate) fn mode_taken_over(fd: Fd) -> bool {
-    relock(&CHANGED).as_ref().is_some_and(|set| set.contains(&fd))
+    relock(&CHANGED).contains(&fd)
 }
 
 /// Forgets what was remembered of a descriptor number.
 pub(crate) fn forget_mode(fd: Fd) {
-    if let Some(set) = relock(&CHANGED).as_mut() {
-        set.remove(&fd);
+    let mut changed = relock(&CHANGED);
+    changed.retain(|&known| known != fd);
+    if changed.is_empty() {
+        // A library that is unloaded, or checked for leaks at exit, leaves nothing behind.
+        changed.shrink_to_fit();
     }
 }

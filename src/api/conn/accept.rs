@@ -40,7 +40,11 @@ impl Conn {
         let listening = listener.descriptor();
         let (fd, _) = accept_fd(listening, || listener.descriptor() == listening);
         if fd < 0 {
-            log!(ctx, Level::Critical, "accept on descriptor {listening} failed");
+            log!(
+                ctx,
+                Level::Critical,
+                "accept on descriptor {listening} failed"
+            );
             return None;
         }
         let conn = Self::wrap(ctx, listener, fd);
@@ -72,7 +76,11 @@ impl Conn {
                 // The peer was gone before we came.
                 Some(libc::ECONNABORTED | libc::EPROTO | libc::EINTR) => Accepted::Some,
                 _ => {
-                    log!(ctx, Level::Critical, "accept on descriptor {listening}: {error}");
+                    log!(
+                        ctx,
+                        Level::Critical,
+                        "accept on descriptor {listening}: {error}"
+                    );
                     Accepted::Failed
                 }
             },
@@ -103,7 +111,11 @@ impl Conn {
         ctx.parked.age();
         let Some(listener) = listener.filter(|_| fd >= 0) else {
             let name = if fd < 0 { "session" } else { "listener" };
-            log!(ctx, Level::Critical, "accept_complete: {name} is not usable");
+            log!(
+                ctx,
+                Level::Critical,
+                "accept_complete: {name} is not usable"
+            );
             Self::refuse_accept(conn, true);
             return false;
         };
@@ -123,7 +135,11 @@ impl Conn {
     /// Wraps a socket: a connected one becomes an accepted connection, a listening one a listener.
     pub fn from_socket(ctx: &Arc<Ctx>, fd: c_int) -> Option<Arc<Self>> {
         if fd <= 0 {
-            log!(ctx, Level::Critical, "session: {fd} is no usable descriptor");
+            log!(
+                ctx,
+                Level::Critical,
+                "session: {fd} is no usable descriptor"
+            );
             return None;
         }
         if socket::is_listening(fd) {
@@ -180,7 +196,11 @@ impl Conn {
     /// The object of a socket that `listener` accepted, registered but not yet served.
     fn wrap(ctx: &Arc<Ctx>, listener: &Arc<Self>, fd: Fd) -> Option<Arc<Self>> {
         if fd <= 0 {
-            log!(ctx, Level::Critical, "session: {fd} is no usable descriptor");
+            log!(
+                ctx,
+                Level::Critical,
+                "session: {fd} is no usable descriptor"
+            );
             return None;
         }
         let peer = match socket::peer(fd) {
@@ -231,7 +251,9 @@ impl Conn {
         if old != fd {
             Self::set_socket(self, fd);
         }
-        self.window.role.store(Role::Accepted as c_int, Ordering::Release);
+        self.window
+            .role
+            .store(Role::Accepted as c_int, Ordering::Release);
         self.name(&peer);
         let mut link = self.link.lock();
         link.transport = Some(Transport::plain(fd));
@@ -255,7 +277,12 @@ impl Conn {
     fn admit(ctx: &Arc<Ctx>, listener: &Arc<Self>, conn: &Arc<Self>, tls: bool) -> bool {
         if let Some(hook) = ctx.hooks().on_accept.get() {
             if !hook.call(Ctx::as_c(ctx), Self::as_c(conn)) {
-                log!(ctx, Level::Warning, "conn id {}: on_accept refused", conn.id());
+                log!(
+                    ctx,
+                    Level::Warning,
+                    "conn id {}: on_accept refused",
+                    conn.id()
+                );
                 conn.fail(Failure::new(Kind::Rejected, "on_accept refused"));
                 return false;
             }

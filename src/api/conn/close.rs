@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::{Conn, Role};
+use crate::api::ctx::Ctx;
 use crate::api::error::{Failure, Kind};
 use crate::api::linger;
-use crate::api::ctx::Ctx;
 use crate::log::{Level, log};
 use crate::protocol::{self, close_payload};
 use crate::transport::{Transport, socket};
@@ -73,7 +73,12 @@ impl Conn {
         };
         if backlog {
             // Whoever closes the socket takes the rest along.
-            log!(&self.ctx, Level::Debug, "conn id {}: close frame is waiting", self.id());
+            log!(
+                &self.ctx,
+                Level::Debug,
+                "conn id {}: close frame is waiting",
+                self.id()
+            );
         }
     }
 
@@ -173,6 +178,6 @@ impl Link {
         self.transport = None;
         self.phase = Phase::Idle;
         self.ahead.clear();
-        self.out.into_rest()
+        self.out.take_rest()
     }
 }

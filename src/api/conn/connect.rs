@@ -14,10 +14,10 @@ use crate::api::opts::{Opts, Settings};
 use crate::log::{Level, log};
 use crate::protocol::{RequestFields, ResponseReader, accept_key, build_request, encode_key};
 use crate::sync::relock;
+use crate::transport::Transport;
 use crate::transport::connect::{self, Failure as ConnectFailure};
 use crate::transport::resolve::{self, Family};
 use crate::transport::socket::{self, Fd, Readiness};
-use crate::transport::Transport;
 
 /// Where to, and what to ask for. The C constructors only differ in what they fill in.
 pub struct Target<'a> {
@@ -65,7 +65,12 @@ impl Conn {
             Ok(conn) => Some(conn),
             Err(failure) => {
                 if let Some(ctx) = ctx {
-                    log!(ctx, Level::Critical, "can't connect: {}", failure.text().to_string_lossy());
+                    log!(
+                        ctx,
+                        Level::Critical,
+                        "can't connect: {}",
+                        failure.text().to_string_lossy()
+                    );
                 }
                 error::remember(Some(failure));
                 None
@@ -83,7 +88,9 @@ impl Conn {
         };
         let budget = Duration::from_micros(u64::try_from(ctx.timeout()).unwrap_or(0));
         let deadline = Instant::now() + budget.min(Duration::from_secs(86_400));
-        let port = target.port.unwrap_or(if target.tls { c"443" } else { c"80" });
+        let port = target
+            .port
+            .unwrap_or(if target.tls { c"443" } else { c"80" });
         let (fd, failure) = match target.socket.filter(|&fd| fd >= 0) {
             Some(fd) => (fd, None),
             None => match Self::reach(host, port, settings, target.family, deadline)? {
@@ -97,7 +104,10 @@ impl Conn {
             return Ok(conn);
         }
         if target.tls {
-            conn.fail_constructor(Failure::new(Kind::Tls, "this library was built without TLS"));
+            conn.fail_constructor(Failure::new(
+                Kind::Tls,
+                "this library was built without TLS",
+            ));
             Self::finish(&conn, Ending::Silent);
             return Ok(conn);
         }
@@ -123,12 +133,14 @@ impl Conn {
             Err(ConnectFailure::Refused(error)) => {
                 Err(Failure::new(Kind::Connect, format!("{}: {error}", to())))
             }
-            Err(ConnectFailure::Failed(error)) => {
-                Ok(Err(Failure::new(Kind::Connect, format!("{}: {error}", to()))))
-            }
-            Err(ConnectFailure::TimedOut) => {
-                Ok(Err(Failure::new(Kind::Timeout, format!("{}: no answer in time", to()))))
-            }
+            Err(ConnectFailure::Failed(error)) => Ok(Err(Failure::new(
+                Kind::Connect,
+                format!("{}: {error}", to()),
+            ))),
+            Err(ConnectFailure::TimedOut) => Ok(Err(Failure::new(
+                Kind::Timeout,
+                format!("{}: no answer in time", to()),
+            ))),
         }
     }
 
@@ -245,7 +257,10 @@ impl Conn {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(Failure::new(Kind::Timeout, "the request could not be sent in time"));
+                return Err(Failure::new(
+                    Kind::Timeout,
+                    "the request could not be sent in time",
+                ));
             }
             socket::wait_for(this.descriptor(), Readiness::Writable, left.min(SLICE));
         }

@@ -181,7 +181,8 @@ impl Conn {
 
     /// Client: the server did not agree.
     fn reject_response(this: &Arc<Self>, error: ResponseError) {
-        this.http_status.store(u32::from(error.status), Ordering::Release);
+        this.http_status
+            .store(u32::from(error.status), Ordering::Release);
         relock(&this.cold).location = error.location;
         let kind = match error.kind {
             ResponseErrorKind::Malformed | ResponseErrorKind::Status => Kind::Http,

@@ -66,7 +66,9 @@ impl Conn {
     pub fn copy_max_frame_size(&self, opts: &Arc<Opts>) {
         let size = opts.read(|settings| settings.max_frame_size);
         if size > 0 {
-            self.limits.max_frame.store(size as isize, Ordering::Relaxed);
+            self.limits
+                .max_frame
+                .store(size as isize, Ordering::Relaxed);
         }
     }
 
@@ -75,7 +77,8 @@ impl Conn {
     }
 
     pub(super) fn max_pending(&self) -> usize {
-        let bytes = own(&self.limits.max_pending).unwrap_or_else(|| self.ctx.settings.max_pending());
+        let bytes =
+            own(&self.limits.max_pending).unwrap_or_else(|| self.ctx.settings.max_pending());
         usize::try_from(bytes).unwrap_or(0)
     }
 

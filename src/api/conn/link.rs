@@ -7,8 +7,8 @@ use std::io;
 
 use crate::abi::cbuf::CBuf;
 use crate::protocol::{
-    Fragments, Item, Receiver, Request, RequestReader, RequestRules, Response, ResponseError,
-    ResponseReader, Refusal, Role, Rules,
+    Fragments, Item, Receiver, Refusal, Request, RequestReader, RequestRules, Response,
+    ResponseError, ResponseReader, Role, Rules,
 };
 use crate::transport::{Transport, would_block};
 

@@ -152,7 +152,9 @@ impl Conn {
         window.session.store(-1, Ordering::Relaxed);
         window.role.store(role as c_int, Ordering::Relaxed);
         window.refs.store(owners, Ordering::Relaxed);
-        window.peer_close_status.store(close::ABNORMAL, Ordering::Relaxed);
+        window
+            .peer_close_status
+            .store(close::ABNORMAL, Ordering::Relaxed);
         conn.lend(&window.get_url, b"/");
         *relock(&conn.alive) = Some(Arc::clone(&conn));
         conn
@@ -188,7 +190,10 @@ impl Conn {
 
     /// Stores a string that C may read for as long as the object lives.
     fn lend(&self, place: &AtomicPtr<c_char>, text: &[u8]) {
-        let end = text.iter().position(|&byte| byte == 0).unwrap_or(text.len());
+        let end = text
+            .iter()
+            .position(|&byte| byte == 0)
+            .unwrap_or(text.len());
         let text = CString::new(&text[..end]).unwrap_or_default();
         let mut cold = relock(&self.cold);
         place.store(text.as_ptr().cast_mut(), Ordering::Release);

@@ -21,7 +21,9 @@ struct Segment {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// The first `header` bytes don't count as payload.
-    Owed { header: usize },
+    Owed {
+        header: usize,
+    },
     Backlog,
 }
 
@@ -223,7 +225,8 @@ impl Outbox {
         }
         self.generation = fork::generation();
         self.pong = None;
-        self.segments.retain(|segment| segment.kind != Kind::Backlog);
+        self.segments
+            .retain(|segment| segment.kind != Kind::Backlog);
         self.left = self.segments.iter().map(Segment::left).sum();
         self.queued = self.written + self.left as u64;
     }
@@ -255,7 +258,11 @@ impl Outbox {
             let queued = self.left.min(budget);
             let offer_extra = self.segments.len() < MOST_PARTS && queued == self.left;
             let extra_size: usize = extra.iter().map(|part| part.len()).sum();
-            let extra_left = if offer_extra { extra_size - progress.extra } else { 0 };
+            let extra_left = if offer_extra {
+                extra_size - progress.extra
+            } else {
+                0
+            };
             if queued + extra_left == 0 {
                 self.blocked = false;
                 return progress;
@@ -341,7 +348,7 @@ impl Outbox {
 
     /// Ends the queue: the backlog that may still be written once the connection is gone. An owed
     /// frame is the program's to finish; it is dropped, and what stands behind it with it.
-    pub(crate) fn into_rest(&mut self) -> Vec<u8> {
+    pub(crate) fn take_rest(&mut self) -> Vec<u8> {
         self.drop_inherited();
         let mut rest = Vec::new();
         if !self.has_owed() {

@@ -31,7 +31,11 @@ impl Conn {
     /// Bytes of the queue.
     pub(crate) fn unsent(&self) -> usize {
         let link = self.link.lock();
-        if link.out.has_backlog() { link.out.left() } else { 0 }
+        if link.out.has_backlog() {
+            link.out.left()
+        } else {
+            0
+        }
     }
 
     /// Marks the connection as (not) standing in the context's list; true when that is new.

@@ -93,7 +93,9 @@ impl Conn {
     /// RFC 6455 §5.5.1: the peer's close frame is answered, then the connection ends.
     fn peer_closed(this: &Arc<Self>, close: Close) {
         let status = c_int::from(close.status);
-        this.window.peer_close_status.store(status, Ordering::Release);
+        this.window
+            .peer_close_status
+            .store(status, Ordering::Release);
         this.lend_some(&this.window.peer_close_reason, close.reason.as_deref());
         if let Some(error) = close.error {
             log!(&this.ctx, Level::Critical, "conn id {}: {error}", this.id());
@@ -104,7 +106,9 @@ impl Conn {
                 format!("the peer closed the connection with status {status}"),
             ));
         }
-        let answer: Vec<u8> = close.answer.map_or_else(Vec::new, |code| code.to_be_bytes().to_vec());
+        let answer: Vec<u8> = close
+            .answer
+            .map_or_else(Vec::new, |code| code.to_be_bytes().to_vec());
         this.send_close(&answer);
         Self::finish(this, Ending::Answer);
     }
@@ -143,7 +147,11 @@ impl Conn {
         loop {
             let slice = left.map_or(SLICE, |left| left.min(SLICE));
             let busy = Self::flush_backlog(this);
-            let slice = if busy { slice.min(Duration::from_millis(5)) } else { slice };
+            let slice = if busy {
+                slice.min(Duration::from_millis(5))
+            } else {
+                slice
+            };
             if socket::wait_for(fd, Readiness::Readable, slice) || this.descriptor() != fd {
                 return true;
             }
@@ -159,7 +167,10 @@ impl Conn {
     /// Bytes and items that a read would find without the kernel.
     pub fn read_pending(&self) -> c_int {
         let link = self.link.lock();
-        let below = link.transport.as_ref().map_or(0, |transport| transport.pending());
+        let below = link
+            .transport
+            .as_ref()
+            .map_or(0, |transport| transport.pending());
         let pending = link.leftover.len() + below + link.items_ahead(usize::MAX);
         c_int::try_from(pending).unwrap_or(c_int::MAX)
     }

@@ -50,7 +50,7 @@ impl Conn {
                 }
                 Err(Received::Blocked) => {
                     let blocking = !this.is_deciding() && socket::is_blocking(this.descriptor());
-                    if !block && !(blocking && Self::wait_if_blocking(this)) {
+                    if !(block || blocking && Self::wait_if_blocking(this)) {
                         return (-1, Errno::WOULD_BLOCK);
                     }
                     if block && !Self::wait_readable(this, deadline) {

@@ -1,8 +1,8 @@
 //! What the poll object knows of a connection.
 
 use std::io;
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use super::close::Ending;
 use super::write::PAUSE_ABOVE;
@@ -69,7 +69,9 @@ impl Conn {
             // Another process may take the connection that woke us.
             socket::take_over_mode(fd);
         }
-        self.watched.generation.store(fork::generation(), Ordering::Release);
+        self.watched
+            .generation
+            .store(fork::generation(), Ordering::Release);
         match engine.arm(fd, token, !listener) {
             Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {
                 let duplicate = socket::duplicate(fd)?;

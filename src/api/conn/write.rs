@@ -63,7 +63,11 @@ impl<'a> Frame<'a> {
         let mask = masked.then(crate::random::mask_key);
         let mut head = [0; 14];
         let header = encode_header(&mut head, frame.fin, opcode, mask, content.len() as u64);
-        let mut bytes = Vec::with_capacity(if masked { header + content.len() } else { header });
+        let mut bytes = Vec::with_capacity(if masked {
+            header + content.len()
+        } else {
+            header
+        });
         bytes.extend_from_slice(&head[..header]);
         if let Some(key) = mask {
             bytes.extend_from_slice(content);
@@ -125,11 +129,21 @@ impl Conn {
     /// -1 when nothing was accepted.
     pub fn send(this: &Arc<Self>, frame: SendFrame, content: &[u8]) -> (c_int, Errno) {
         if this.is(Role::Listener) {
-            log!(&this.ctx, Level::Critical, "conn id {}: a listener can't send", this.id());
+            log!(
+                &this.ctx,
+                Level::Critical,
+                "conn id {}: a listener can't send",
+                this.id()
+            );
             return (-1, Errno::Keep);
         }
         if content.len() > LARGEST {
-            log!(&this.ctx, Level::Critical, "length: {} is too large", content.len());
+            log!(
+                &this.ctx,
+                Level::Critical,
+                "length: {} is too large",
+                content.len()
+            );
             return (-1, Errno::Keep);
         }
         let masked = frame.masked.unwrap_or_else(|| this.is(Role::Client));
@@ -141,7 +155,11 @@ impl Conn {
                     return (-1, Errno::Set(code));
                 }
                 let wanted = u8::try_from(frame.opcode & 0x0f).unwrap_or(0);
-                let opcode = if frame.track { link.fragments.opcode(wanted) } else { wanted };
+                let opcode = if frame.track {
+                    link.fragments.opcode(wanted)
+                } else {
+                    wanted
+                };
                 let built = Frame::new(&frame, opcode, masked, content);
                 let pause = this.pause(&frame, &built);
                 match pause {
@@ -193,7 +211,10 @@ impl Conn {
 
     /// How many bytes to write before a pause, and how long that is.
     fn pause(&self, frame: &SendFrame, built: &Frame<'_>) -> Option<(usize, Duration)> {
-        let forced = self.window.force_stop_after_header.load(std::sync::atomic::Ordering::Relaxed);
+        let forced = self
+            .window
+            .force_stop_after_header
+            .load(std::sync::atomic::Ordering::Relaxed);
         if let Ok(first) = usize::try_from(forced) {
             if first > 0 && first < built.size() {
                 return Some((first, FORCED_PAUSE));
@@ -236,7 +257,11 @@ impl Conn {
     }
 
     /// A blocking send: waits until everything up to `end` is written.
-    fn wait_written(this: &Arc<Self>, end: u64, (payload, masked): (usize, bool)) -> (c_int, Errno) {
+    fn wait_written(
+        this: &Arc<Self>,
+        end: u64,
+        (payload, masked): (usize, bool),
+    ) -> (c_int, Errno) {
         let result = c_int::try_from(payload).unwrap_or(c_int::MAX);
         let fd = this.descriptor();
         let mut left = socket::send_timeout(fd);

@@ -10,9 +10,9 @@ use mio::{Token as MioToken, Waker};
 
 use super::Ctx;
 use crate::abi::errno;
-use crate::api::dispatch;
 use crate::api::conn::Conn;
 use crate::api::conn::ready::Ready;
+use crate::api::dispatch;
 use crate::engine::wake::WakeCell;
 use crate::engine::{self, Engine};
 use crate::log::{Level, log};
@@ -97,8 +97,7 @@ impl Looping {
     /// A listener found no descriptor for a pending connection.
     pub(crate) fn starve(&self, listener: &Arc<Conn>) {
         let mut starved = relock(&self.starved);
-        let (_, list) =
-            starved.get_or_insert_with(|| (Instant::now() + STARVED_PAUSE, Vec::new()));
+        let (_, list) = starved.get_or_insert_with(|| (Instant::now() + STARVED_PAUSE, Vec::new()));
         if !list.iter().any(|known| Arc::ptr_eq(known, listener)) {
             list.push(Arc::clone(listener));
         }
@@ -171,7 +170,9 @@ impl Ctx {
 
     pub(crate) fn current_engine(&self) -> Option<Arc<Engine>> {
         let slot = relock(&self.looping.engine);
-        slot.as_ref().filter(|engine| engine.is_ours()).map(Arc::clone)
+        slot.as_ref()
+            .filter(|engine| engine.is_ours())
+            .map(Arc::clone)
     }
 
     fn arm_all(self: &Arc<Self>) {

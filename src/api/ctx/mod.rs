@@ -102,7 +102,11 @@ impl Ctx {
             ctx.settings.set_lenient(true);
             ctx.settings.set_coalescing(false);
             ctx.settings.set_read_ahead(false);
-            log!(&ctx, Level::Warning, "NOPOLL_LENIENT=1: tolerating what RFC 6455 forbids");
+            log!(
+                &ctx,
+                Level::Warning,
+                "NOPOLL_LENIENT=1: tolerating what RFC 6455 forbids"
+            );
         }
         ctx
     }
@@ -158,14 +162,20 @@ impl Ctx {
     }
 
     fn show_count(&self, tables: &Tables) {
-        self.window.conn_num.store(tables.registry.count(), Ordering::Release);
+        self.window
+            .conn_num
+            .store(tables.registry.count(), Ordering::Release);
     }
 
     /// Registers a connection: one reference on it for the registry, one on the context for as
     /// long as it lives. Registering twice changes nothing.
     pub fn register(this: &Arc<Self>, conn: &Arc<Conn>) -> bool {
         if !conn.belongs_to(this) {
-            log!(this, Level::Critical, "can't register conn: it belongs to another context");
+            log!(
+                this,
+                Level::Critical,
+                "can't register conn: it belongs to another context"
+            );
             return false;
         }
         let added = {
@@ -263,7 +273,10 @@ impl Ctx {
         for conn in &listed {
             conn.list_backlog(false);
         }
-        let still: Vec<_> = listed.into_iter().filter(|conn| conn.has_backlog()).collect();
+        let still: Vec<_> = listed
+            .into_iter()
+            .filter(|conn| conn.has_backlog())
+            .collect();
         for conn in &still {
             self.note_backlog(conn);
         }
@@ -344,7 +357,7 @@ impl Ctx {
     }
 
     fn size_in_range(self: &Arc<Self>, name: &str, size: c_long) -> bool {
-        let fits = size >= 1 && size <= settings::MAX_FRAME_LIMIT;
+        let fits = (1..=settings::MAX_FRAME_LIMIT).contains(&size);
         if !fits {
             log!(
                 self,
@@ -361,7 +374,11 @@ impl Ctx {
         if settings::delivery(delivery).is_some() {
             self.settings.set_delivery(delivery);
         } else {
-            log!(self, Level::Critical, "delivery: {delivery} is no noPollDelivery");
+            log!(
+                self,
+                Level::Critical,
+                "delivery: {delivery} is no noPollDelivery"
+            );
         }
     }
 

@@ -76,7 +76,9 @@ impl Registry {
     /// Takes a connection out; false when it isn't here.
     pub(crate) fn remove(&mut self, conn: &Arc<Conn>) -> bool {
         let token = Token(conn.token.load(Ordering::Acquire));
-        let here = self.get(token).is_some_and(|found| Arc::ptr_eq(found, conn));
+        let here = self
+            .get(token)
+            .is_some_and(|found| Arc::ptr_eq(found, conn));
         if here {
             self.slots[token.slot()].conn = None;
             self.free.push(token.slot());

@@ -63,7 +63,8 @@ impl Settings {
 
     /// ≤ 0 is the default: a budget of nothing would never send a request.
     pub(crate) fn set_timeout(&self, micros: c_long) {
-        self.timeout.set(if micros <= 0 { TIMEOUT_DEFAULT } else { micros });
+        self.timeout
+            .set(if micros <= 0 { TIMEOUT_DEFAULT } else { micros });
     }
 
     pub(crate) fn version(&self) -> c_int {

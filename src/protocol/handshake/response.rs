@@ -96,11 +96,6 @@ impl ResponseReader {
         (input.len() - rest.len(), outcome)
     }
 
-    /// The status received; 0: none yet.
-    pub fn status(&self) -> u16 {
-        self.status
-    }
-
     fn error(&mut self, Failure { kind, why }: Failure) -> ResponseError {
         ResponseError {
             kind,

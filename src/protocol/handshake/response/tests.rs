@@ -168,12 +168,12 @@ fn other_statuses_are_read_to_the_blank_line() {
     assert_eq!(error.location.as_deref(), Some(&b"http://a/b?c"[..]));
 
     let mut reader = reader();
-    assert_eq!(reader.status(), 0);
+    assert_eq!(reader.status, 0);
     assert_eq!(
         reader.feed(b"HTTP/1.1 503 Busy\r\nRetry-After: 1\r\n").1,
         None
     );
-    assert_eq!(reader.status(), 503);
+    assert_eq!(reader.status, 503);
     let error = reader
         .feed(b"\r\nbody")
         .1

@@ -1,0 +1,93 @@
+/*
+ * wire.h - the other end of a connection, byte by byte, and small things the tests share.
+ *
+ * Everything here uses plain system calls and knows nothing of the library: it is what the library
+ * is tested against. All functions wait at most about 10 s (times check_slowness ()) and then fail
+ * the case.
+ */
+#ifndef WIRE_H
+#define WIRE_H
+
+#include <nopoll.h>
+
+#include "check.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The port a listening descriptor got, and the same as text in a static buffer. */
+int wire_port (int fd);
+const char *wire_port_text (int fd);
+
+/* A listening socket of ours on 127.0.0.1, any port. */
+int wire_listen (void);
+/* The next connection on it. */
+int wire_accept (int listening);
+/* A connection to 127.0.0.1. */
+int wire_connect (int port);
+
+/* Sends all of it. */
+void wire_send (int fd, const void *bytes, long size);
+void wire_send_text (int fd, const char *text);
+/* Receives exactly so many bytes. */
+void wire_receive (int fd, void *bytes, long size);
+/* Receives up to and including the blank line of an HTTP head; a NUL follows. Returns its size. */
+long wire_receive_head (int fd, char *text, long room);
+/* Receives until the stream ends; returns how many bytes came (a reset counts as the end). */
+long wire_receive_rest (int fd, void *bytes, long room);
+/* The stream has ended: nothing but EOF or a reset is there. */
+void wire_expect_end (int fd);
+/* Nothing has arrived so far. */
+int wire_is_quiet (int fd);
+/* Waits until the descriptor is readable. */
+void wire_wait_readable (int fd);
+
+/* A request a browser could send, with this target and these extra header lines ("A: b\r\n"). */
+void wire_send_request (int fd, const char *target, const char *extra);
+/* Reads a client's request and answers with a correct 101; extra header lines as above. */
+void wire_answer_request (int fd, const char *extra);
+/* The Sec-WebSocket-Accept value for a key, into room for 29 bytes. */
+void wire_accept_key (const char *key, char *accept);
+
+/* Builds a frame into out (room for 14 + size); masked with 01 02 03 04. Returns its size. */
+long wire_frame (unsigned char *out, int first, int masked, const void *payload, long size);
+/* Builds and sends one: first is the whole first byte, 0x81 for a text frame. */
+void wire_send_frame (int fd, int first, int masked, const void *payload, long size);
+/* Receives one frame; unmasks. Returns the payload size, its first byte in *first. */
+long wire_receive_frame (int fd, int *first, int *masked, void *payload, long room);
+/* Receives one frame and compares; the masked bit, too. */
+void wire_expect_frame (int fd, int first, int masked, const void *payload, long size);
+
+/* Runs the loop in slices of 10 ms until the condition holds. */
+#define LOOP_UNTIL(ctx, condition) \
+  do { \
+    long left_ = 1000L * check_slowness (); \
+    while (!(condition) && left_-- > 0) \
+      nopoll_loop_wait (ctx, 10000); \
+    CHECK (condition); \
+  } while (0)
+
+/* Polls a condition every ms. */
+#define WAIT_UNTIL(condition) \
+  do { \
+    long left_ = 10000L * check_slowness (); \
+    while (!(condition) && left_-- > 0) \
+      nopoll_sleep (1000); \
+    CHECK (condition); \
+  } while (0)
+
+/* A listener of the library on 127.0.0.1, any port, that doesn't ask for an Origin. */
+noPollConn *wire_listener (noPollCtx *ctx);
+/* Its port. */
+#define LISTENER_PORT(listener) wire_port (nopoll_conn_socket (listener))
+
+/* A ready client of the library on a raw socket of ours: *peer is our end. */
+noPollConn *wire_client (noPollCtx *ctx, int *peer);
+/* A ready accepted connection without a loop; *peer is our end. Non-blocking unless blocking. */
+noPollConn *wire_accepted (noPollCtx *ctx, noPollConn *listener, int *peer, int blocking);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
