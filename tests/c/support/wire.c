@@ -1,6 +1,7 @@
 #include "wire.h"
 
 #include <poll.h>
+#include <sys/ioctl.h>
 
 static int patience (void) { return 10000 * check_slowness (); }
 
@@ -166,6 +167,51 @@ int wire_is_quiet (int fd)
 void wire_wait_readable (int fd)
 {
   CHECK (ready (fd, POLLIN));
+}
+
+int wire_unread (int fd)
+{
+  int size = -1;
+
+  CHECK (ioctl (fd, FIONREAD, &size) == 0);
+  return size;
+}
+
+void wire_await_unread (int fd, int size)
+{
+  WAIT_UNTIL (wire_unread (fd) >= size);
+}
+
+void wire_end (int fd)
+{
+  CHECK (shutdown (fd, SHUT_WR) == 0);
+}
+
+void wire_reset (int fd)
+{
+  struct linger abort_it = { 1, 0 };
+
+  CHECK (setsockopt (fd, SOL_SOCKET, SO_LINGER, &abort_it, sizeof abort_it) == 0);
+  close (fd);
+}
+
+void wire_shrink (int from, int to)
+{
+  int least = 1;
+
+  setsockopt (from, SOL_SOCKET, SO_SNDBUF, &least, sizeof least);
+  setsockopt (to, SOL_SOCKET, SO_RCVBUF, &least, sizeof least);
+}
+
+long wire_stuff (int fd)
+{
+  static const char block[4096];
+  long size = 0;
+  ssize_t n;
+
+  while ((n = send (fd, block, sizeof block, MSG_NOSIGNAL | MSG_DONTWAIT)) > 0)
+    size += n;
+  return size;
 }
 
 void wire_send_request (int fd, const char *target, const char *extra)
@@ -386,4 +432,32 @@ noPollConn *wire_accepted (noPollCtx *ctx, noPollConn *listener, int *peer, int 
   CHECK (nopoll_conn_wait_until_connection_ready (conn, 10 * check_slowness ()));
   wire_receive_head (*peer, head, sizeof head);
   return conn;
+}
+
+void wire_open (struct wire_pair *pair, noPollCtx *ctx, int server)
+{
+  pair->ctx = ctx ? ctx : nopoll_ctx_new ();
+  pair->server = server;
+  pair->listener = server ? wire_listener (pair->ctx) : NULL;
+  pair->conn = server ? wire_accepted (pair->ctx, pair->listener, &pair->peer, 0)
+                      : wire_client (pair->ctx, &pair->peer);
+}
+
+void wire_close (struct wire_pair *pair)
+{
+  nopoll_conn_close (pair->conn);
+  nopoll_conn_close (pair->listener);
+  CHECK_INT (nopoll_ctx_ref_count (pair->ctx), 1);
+  nopoll_ctx_unref (pair->ctx);
+  close (pair->peer);
+}
+
+void wire_put (struct wire_pair *pair, int first, const void *payload, long size)
+{
+  wire_send_frame (pair->peer, first, pair->server, payload, size);
+}
+
+void wire_expect (struct wire_pair *pair, int first, const void *payload, long size)
+{
+  wire_expect_frame (pair->peer, first, !pair->server, payload, size);
 }

@@ -42,6 +42,17 @@ void wire_expect_end (int fd);
 int wire_is_quiet (int fd);
 /* Waits until the descriptor is readable. */
 void wire_wait_readable (int fd);
+/* How many bytes wait in the kernel to be received; and waits until there are at least so many. */
+int wire_unread (int fd);
+void wire_await_unread (int fd, int size);
+/* Half-closes, so that the other end reads to the end. */
+void wire_end (int fd);
+/* Closes with a reset instead of an orderly end. */
+void wire_reset (int fd);
+/* Makes the buffers between both ends as small as the kernel allows. */
+void wire_shrink (int from, int to);
+/* Sends until the kernel takes no more, into the void; returns how many bytes it took. */
+long wire_stuff (int fd);
 
 /* A request a browser could send, with this target and these extra header lines ("A: b\r\n"). */
 void wire_send_request (int fd, const char *target, const char *extra);
@@ -59,12 +70,12 @@ long wire_receive_frame (int fd, int *first, int *masked, void *payload, long ro
 /* Receives one frame and compares; the masked bit, too. */
 void wire_expect_frame (int fd, int first, int masked, const void *payload, long size);
 
-/* Runs the loop in slices of 10 ms until the condition holds. */
+/* Runs the loop in slices of 1 ms until the condition holds. */
 #define LOOP_UNTIL(ctx, condition) \
   do { \
-    long left_ = 1000L * check_slowness (); \
+    long left_ = 10000L * check_slowness (); \
     while (!(condition) && left_-- > 0) \
-      nopoll_loop_wait (ctx, 10000); \
+      nopoll_loop_wait (ctx, 1000); \
     CHECK (condition); \
   } while (0)
 
@@ -81,6 +92,26 @@ void wire_expect_frame (int fd, int first, int masked, const void *payload, long
 noPollConn *wire_listener (noPollCtx *ctx);
 /* Its port. */
 #define LISTENER_PORT(listener) wire_port (nopoll_conn_socket (listener))
+
+/* A context with one ready, non-blocking connection, and our end of it. */
+struct wire_pair {
+  noPollCtx *ctx;
+  /* NULL for a client. */
+  noPollConn *listener;
+  noPollConn *conn;
+  int peer;
+  /* The library accepted; it masks nothing and wants everything masked. */
+  int server;
+};
+
+/* Makes one, with the context it names if it names one, else a new one. */
+void wire_open (struct wire_pair *pair, noPollCtx *ctx, int server);
+/* Releases everything; the connection, too, unless it is NULL. */
+void wire_close (struct wire_pair *pair);
+/* One frame from us to the library, masked as it must be. */
+void wire_put (struct wire_pair *pair, int first, const void *payload, long size);
+/* The next frame from the library, which must be this one and masked as it must be. */
+void wire_expect (struct wire_pair *pair, int first, const void *payload, long size);
 
 /* A ready client of the library on a raw socket of ours: *peer is our end. */
 noPollConn *wire_client (noPollCtx *ctx, int *peer);
