@@ -225,6 +225,17 @@ typedef nopoll_bool (*noPollSslPostCheck)(noPollCtx *ctx,
                                           noPollPtr SSL,
                                           noPollPtr user_data);
 
+/**
+ * Answers a plain HTTP request on a listener's port: one for something else than a WebSocket.
+ * `method` is "GET" or "HEAD", `url` the request target. True after nopoll_conn_http_reply;
+ * false for the answer there would be without a handler.
+ */
+typedef nopoll_bool (*noPollOnHttpHandler)(noPollCtx *ctx,
+                                           noPollConn *conn,
+                                           const char *method,
+                                           const char *url,
+                                           noPollPtr user_data);
+
 /*
  * Memory: the C library's heap. What this library hands out may also be released with `free`.
  */
@@ -1762,6 +1773,36 @@ noPollError nopoll_conn_get_error(noPollConn *conn);
  * this thread's next constructor.
  */
 const char *nopoll_conn_get_error_text(noPollConn *conn);
+
+/*
+ * Plain HTTP requests on a listener's port.
+ */
+
+/**
+ * Sets who answers GET and HEAD requests that don't ask for a WebSocket, so that a program can hand
+ * out its own page over the port it listens on. Called when the request has been read to its
+ * blank line; URL, `Host`, `Origin`, `Cookie` and `X-Real-IP` can be asked for. Each answer ends its
+ * connection. NULL, the default, removes the handler: such requests get an HTTP error.
+ */
+void nopoll_ctx_set_on_http(noPollCtx *ctx,
+                            noPollOnHttpHandler on_http,
+                            noPollPtr user_data);
+
+/**
+ * Answers the plain HTTP request that an on-http handler is being asked about, from within that
+ * handler: once, with `Content-Length` and `Connection: close`. `status` is within 200..599.
+ * `content_type` NULL means "text/plain; charset=utf-8". `body` is copied; NULL means an empty
+ * one, and `body_size` -1 its length as a string. To a HEAD request the body is not sent.
+ *
+ * Returns 1 when the answer was taken; what the peer doesn't read at once is written by the loop.
+ * Returns 0 otherwise: no request is waiting, it has been answered, or an argument is out of
+ * range, which the log names.
+ */
+nopoll_bool nopoll_conn_http_reply(noPollConn *conn,
+                                   int status,
+                                   const char *content_type,
+                                   const char *body,
+                                   long body_size);
 
 END_C_DECLS
 

@@ -179,3 +179,25 @@ pub type PostCheckFn = unsafe extern "C" fn(
     noPollPtr,
     noPollPtr,
 ) -> nopoll_bool;
+
+/// Answers a plain HTTP request on a listener's port: one for something else than a WebSocket.
+/// `method` is "GET" or "HEAD", `url` the request target. True after nopoll_conn_http_reply;
+/// false for the answer there would be without a handler.
+pub type noPollOnHttpHandler = Option<
+    unsafe extern "C" fn(
+        ctx: *mut noPollCtx,
+        conn: *mut noPollConn,
+        method: *const c_char,
+        url: *const c_char,
+        user_data: noPollPtr,
+    ) -> nopoll_bool,
+>;
+
+/// cbindgen:ignore
+pub type HttpFn = unsafe extern "C" fn(
+    *mut noPollCtx,
+    *mut noPollConn,
+    *const c_char,
+    *const c_char,
+    noPollPtr,
+) -> nopoll_bool;

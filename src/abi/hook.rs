@@ -7,7 +7,7 @@
 use std::ffi::{CStr, c_int, c_void};
 use std::sync::Mutex;
 
-use super::callbacks::{ActionFn, CloseFn, CreatorFn, LogFn, MessageFn, PostCheckFn};
+use super::callbacks::{ActionFn, CloseFn, CreatorFn, HttpFn, LogFn, MessageFn, PostCheckFn};
 use super::errno;
 use super::types::{noPollConn, noPollConnOpts, noPollCtx, noPollDebugLevel, noPollMsg};
 use crate::sync::relock;
@@ -68,6 +68,20 @@ impl Hook<LogFn> {
     pub(crate) fn call(self, ctx: *mut noPollCtx, level: noPollDebugLevel, text: &CStr) {
         // SAFETY: promised by `Hook::new`; the text lives through the call.
         unsafe { (self.function)(ctx, level, text.as_ptr(), self.data.0) }
+    }
+}
+
+impl Hook<HttpFn> {
+    pub(crate) fn call(
+        self,
+        ctx: *mut noPollCtx,
+        conn: *mut noPollConn,
+        method: &CStr,
+        url: &CStr,
+    ) -> bool {
+        let (method, url) = (method.as_ptr(), url.as_ptr());
+        // SAFETY: promised by `Hook::new`; the texts live through the call.
+        unsafe { (self.function)(ctx, conn, method, url, self.data.0) != 0 }
     }
 }
 

@@ -33,9 +33,9 @@ pub use close::close_payload;
 pub use error::Error;
 pub use fragments::Fragments;
 pub use handshake::{
-    Refusal, Request, RequestFields, RequestReader, RequestRules, Response, ResponseError,
-    ResponseErrorKind, ResponseReader, accept_key, build_refusal, build_request, build_response,
-    encode_key,
+    Asked, Method, Page, Refusal, Request, RequestFields, RequestReader, RequestRules, Response,
+    ResponseError, ResponseErrorKind, ResponseReader, accept_key, build_page, build_refusal,
+    build_request, build_response, encode_key,
 };
 pub use header::encode_header;
 pub use item::{Close, Data, Item};

@@ -45,6 +45,7 @@ const ADDITIONS: &[&str] = &[
     "additions/forks",
     "additions/delivery",
     "additions/errors",
+    "additions/http",
 ];
 
 /// The text of `nopoll.h`.

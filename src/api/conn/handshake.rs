@@ -13,7 +13,7 @@ use super::{Conn, Role};
 use crate::api::error::{Errno, Failure, Kind};
 use crate::log::{Level, log};
 use crate::protocol::{
-    Refusal, Request, RequestRules, Response, ResponseError, ResponseErrorKind, accept_key,
+    Asked, Refusal, Request, RequestRules, Response, ResponseError, ResponseErrorKind, accept_key,
     build_refusal, build_response,
 };
 use crate::sync::relock;
@@ -33,6 +33,7 @@ impl Conn {
             version: this.ctx.settings.version(),
             lenient: this.lenient(),
             require_origin: this.is_server() && this.requires_origin(),
+            pages: this.ctx.hooks().on_http.get().is_some(),
         };
         let got = {
             let mut link = this.link.lock();
@@ -41,7 +42,7 @@ impl Conn {
             }
             match link.phase {
                 Phase::Open => return Step::Done,
-                Phase::Idle | Phase::Deciding => return Step::Blocked,
+                Phase::Idle | Phase::Deciding | Phase::Page(_) => return Step::Blocked,
                 Phase::Request(_) | Phase::Response(_) => {}
             }
             let got = link.next_opening(how, &rules);
@@ -51,7 +52,11 @@ impl Conn {
             got
         };
         let step = match got {
-            Got::Item(Opening::Request(Ok(request))) => Self::answer(this, request),
+            Got::Item(Opening::Request(Ok(Asked::Upgrade(request)))) => Self::answer(this, request),
+            Got::Item(Opening::Request(Ok(Asked::Page(page)))) => {
+                Self::answer_page(this, page);
+                Step::Dead
+            }
             Got::Item(Opening::Request(Err(refusal))) => {
                 Self::refuse(this, &refusal);
                 Step::Dead
@@ -155,7 +160,7 @@ impl Conn {
     }
 
     /// Server: answers with an HTTP error and ends the connection.
-    fn refuse(this: &Arc<Self>, refusal: &Refusal) {
+    pub(super) fn refuse(this: &Arc<Self>, refusal: &Refusal) {
         log!(
             &this.ctx,
             Level::Critical,
@@ -170,13 +175,15 @@ impl Conn {
             _ => Kind::Http,
         };
         this.fail(Failure::new(kind, refusal.why));
-        let answer = build_refusal(refusal.status, this.ctx.settings.version());
-        {
-            let mut link = this.link.lock();
-            link.out.append(&[&answer]);
-            link.flush();
-        }
+        this.answer_http(&build_refusal(refusal.status, this.ctx.settings.version()));
         Self::finish(this, Ending::Answer);
+    }
+
+    /// One attempt to write an HTTP answer; the rest outlives the connection.
+    pub(super) fn answer_http(&self, answer: &[u8]) {
+        let mut link = self.link.lock();
+        link.out.append(&[answer]);
+        link.flush();
     }
 
     /// Client: the server did not agree.
@@ -243,7 +250,10 @@ impl Conn {
 
     /// A handler is being asked, or the constructor is at work: waiting for bytes is no use.
     pub(crate) fn is_deciding(&self) -> bool {
-        matches!(self.link.lock().phase, Phase::Idle | Phase::Deciding)
+        matches!(
+            self.link.lock().phase,
+            Phase::Idle | Phase::Deciding | Phase::Page(_)
+        )
     }
 
     /// Advances the handshake as [`Self::is_ready`] does.

@@ -7,7 +7,7 @@ use std::io;
 
 use crate::abi::cbuf::CBuf;
 use crate::protocol::{
-    Fragments, Item, Receiver, Refusal, Request, RequestReader, RequestRules, Response,
+    Asked, Fragments, Item, Method, Receiver, Refusal, RequestReader, RequestRules, Response,
     ResponseError, ResponseReader, Role, Rules,
 };
 use crate::transport::{Transport, would_block};
@@ -25,6 +25,8 @@ pub(crate) enum Phase {
     Response(Box<ResponseReader>),
     /// `on_open` or `on_ready` is being asked, without a lock.
     Deciding,
+    /// `on_http` is being asked, without a lock: its answer may be given.
+    Page(Method),
     /// Frames.
     Open,
 }
@@ -59,7 +61,7 @@ pub(crate) enum Got<T> {
 
 /// A finished request or response.
 pub(crate) enum Opening {
-    Request(Result<Request, Refusal>),
+    Request(Result<Asked, Refusal>),
     Response(Result<Response, ResponseError>),
 }
 
@@ -317,7 +319,7 @@ fn feed(phase: &mut Phase, input: &[u8], rules: &RequestRules) -> (usize, Option
             let (used, result) = reader.feed(input);
             (used, result.map(Opening::Response))
         }
-        Phase::Idle | Phase::Deciding | Phase::Open => (input.len(), None),
+        Phase::Idle | Phase::Deciding | Phase::Page(_) | Phase::Open => (input.len(), None),
     }
 }
 

@@ -6,7 +6,8 @@
 //! | `refs` | the counts C sees, and destruction |
 //! | `info`, `limits` | accessors |
 //! | `connect`, `accept` | how one comes about |
-//! | `handshake`, `read`, `stream`, `wait` | receiving |
+//! | `handshake`, `http` | the opening handshake, and requests that are none |
+//! | `read`, `stream`, `wait` | receiving |
 //! | `write`, `pending` | sending |
 //! | `close` | how one ends |
 //! | `watch`, `ready` | what the loop knows of it |
@@ -16,6 +17,7 @@ mod ahead;
 pub(crate) mod close;
 mod connect;
 mod handshake;
+mod http;
 mod info;
 mod limits;
 pub(crate) mod link;

@@ -366,7 +366,7 @@ impl Link {
         let early = match self.phase {
             Phase::Idle => true,
             // A server's frame must not overtake its 101; a client's may follow its request.
-            Phase::Request(_) => true,
+            Phase::Request(_) | Phase::Page(_) => true,
             Phase::Deciding => conn.is_server() && !self.replied,
             Phase::Response(_) | Phase::Open => false,
         };

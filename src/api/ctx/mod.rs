@@ -10,7 +10,7 @@ use std::ptr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, Weak};
 
-use crate::abi::callbacks::{ActionFn, CreatorFn, MessageFn, PostCheckFn};
+use crate::abi::callbacks::{ActionFn, CreatorFn, HttpFn, MessageFn, PostCheckFn};
 use crate::abi::hook::{Hook, HookCell};
 use crate::abi::types::{noPollConn, noPollCtx};
 use crate::abi::window::CtxWindow;
@@ -35,6 +35,8 @@ pub struct CtxHooks {
     pub on_ready: HookCell<ActionFn>,
     /// A message, for connections without a handler of their own.
     pub on_msg: HookCell<MessageFn>,
+    /// A plain HTTP request.
+    pub on_http: HookCell<HttpFn>,
     /// Makes the `SSL_CTX` of a TLS connection.
     pub creator: HookCell<CreatorFn>,
     /// Judges a finished TLS handshake.
@@ -84,6 +86,7 @@ impl Ctx {
                 on_open: HookCell::empty(),
                 on_ready: HookCell::empty(),
                 on_msg: HookCell::empty(),
+                on_http: HookCell::empty(),
                 creator: HookCell::empty(),
                 post_check: HookCell::empty(),
             },

@@ -3,4 +3,5 @@
 pub mod delivery;
 pub mod errors;
 pub mod forks;
+pub mod http;
 pub mod undeclared;

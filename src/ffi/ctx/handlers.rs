@@ -12,7 +12,7 @@ use crate::ffi::convert::Handle;
 use crate::log::{Level, log};
 
 /// Installs a handler; a NULL one only where `removable`.
-unsafe fn install<F: Copy>(
+pub(in crate::ffi) unsafe fn install<F: Copy>(
     ctx: *mut noPollCtx,
     name: &str,
     removable: bool,

@@ -4,13 +4,16 @@
 //! belongs to the WebSocket stream. They hold what must be kept of the lines, and an unfinished
 //! line, nothing else.
 
+mod answer;
 mod headers;
 mod key;
 mod request;
 mod response;
 
+pub use answer::{build_page, build_refusal};
 pub use key::{accept_key, encode_key};
 pub use request::{
-    Refusal, Request, RequestFields, RequestReader, RequestRules, build_refusal, build_request,
+    Asked, Method, Page, Refusal, Request, RequestFields, RequestReader, RequestRules,
+    build_request,
 };
 pub use response::{Response, ResponseError, ResponseErrorKind, ResponseReader, build_response};

@@ -24,6 +24,16 @@ pub struct RequestRules {
     /// Any key that isn't empty will do.
     pub lenient: bool,
     pub require_origin: bool,
+    /// Requests for something else than a WebSocket are answered by the program.
+    pub pages: bool,
+}
+
+/// What a client asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Asked {
+    Upgrade(Request),
+    /// Plain HTTP, only where the rules allow it.
+    Page(Page),
 }
 
 /// An acceptable request. Values are kept as they came, without blanks around them.
@@ -38,6 +48,26 @@ pub struct Request {
     pub real_ip: Option<Vec<u8>>,
     /// All of them, if they came in several headers.
     pub extensions: Option<Vec<u8>>,
+}
+
+/// A request for something else than a WebSocket, without a body that matters.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Page {
+    pub method: Method,
+    pub url: Vec<u8>,
+    pub host: Option<Vec<u8>>,
+    pub origin: Option<Vec<u8>>,
+    pub cookie: Option<Vec<u8>>,
+    pub real_ip: Option<Vec<u8>>,
+}
+
+/// The method of a request, as far as it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    /// As GET, answered without the body.
+    Head,
+    Other,
 }
 
 /// The HTTP status to refuse a request with, and why in words.
@@ -57,7 +87,7 @@ pub struct RequestReader {
 }
 
 struct RequestLine {
-    is_get: bool,
+    method: Method,
     url: Vec<u8>,
 }
 
@@ -109,34 +139,6 @@ pub fn build_request(fields: &RequestFields<'_>) -> Vec<u8> {
     parts.concat()
 }
 
-/// Builds the answer that refuses a request; `version` is the WebSocket version spoken.
-pub fn build_refusal(status: u16, version: i32) -> Vec<u8> {
-    let reason = match status {
-        403 => "Forbidden",
-        405 => "Method Not Allowed",
-        426 => "Upgrade Required",
-        431 => "Request Header Fields Too Large",
-        _ => "Bad Request",
-    };
-    let extra = match status {
-        // RFC 9110 §15.5.6: "The origin server MUST generate an Allow header field in a 405
-        // response".
-        405 => "Allow: GET\r\n".to_owned(),
-        // RFC 9110 §15.5.22: "The server MUST send an Upgrade header field in a 426 response".
-        // RFC 6455 §4.2.2: "an appropriate HTTP error code (such as 426 Upgrade Required) and a
-        // |Sec-WebSocket-Version| header field indicating the version(s) the server is capable of
-        // understanding".
-        426 => format!("Upgrade: websocket\r\nSec-WebSocket-Version: {version}\r\n"),
-        _ => String::new(),
-    };
-    let length = reason.len() + 1;
-    format!(
-        "HTTP/1.1 {status} {reason}\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\
-         Connection: close\r\n{extra}\r\n{reason}\n"
-    )
-    .into_bytes()
-}
-
 impl RequestReader {
     pub fn new() -> Self {
         Self::default()
@@ -151,7 +153,7 @@ impl RequestReader {
         &mut self,
         input: &[u8],
         rules: &RequestRules,
-    ) -> (usize, Option<Result<Request, Refusal>>) {
+    ) -> (usize, Option<Result<Asked, Refusal>>) {
         let mut rest = input;
         let outcome = if self.is_over {
             None
@@ -166,7 +168,7 @@ impl RequestReader {
         &mut self,
         rest: &mut &[u8],
         rules: &RequestRules,
-    ) -> Result<Option<Request>, Refusal> {
+    ) -> Result<Option<Asked>, Refusal> {
         while !rest.is_empty() {
             let is_first = self.line.is_none() && self.lines.unfinished().is_empty();
             if is_first && !is_token_character(rest[0]) {
@@ -183,7 +185,12 @@ impl RequestReader {
             if self.line.is_none() {
                 self.line = Some(RequestLine::parse(line)?);
             } else if line.is_empty() {
-                return self.judge(rules).map(Some);
+                if rules.pages && self.is_page() {
+                    return Ok(self.page().map(Asked::Page));
+                }
+                return self
+                    .judge(rules)
+                    .map(|request| Some(Asked::Upgrade(request)));
             } else {
                 self.header(line)?;
             }
@@ -210,31 +217,58 @@ impl RequestReader {
         Ok(())
     }
 
+    /// Whether a server of pages has something to say to this.
+    fn is_page(&self) -> bool {
+        let readable = |line: &RequestLine| line.method != Method::Other;
+        self.line.as_ref().is_some_and(readable) && !self.upgrades()
+    }
+
+    fn page(&mut self) -> Option<Page> {
+        let line = self.line.take()?;
+        Some(Page {
+            method: line.method,
+            url: line.url,
+            host: self.fields.take(HOST),
+            origin: self.fields.take(ORIGIN),
+            cookie: self.fields.take(COOKIE),
+            real_ip: self.fields.take(REAL_IP),
+        })
+    }
+
+    /// RFC 6455 §4.2.1: "An |Upgrade| header field containing the value "websocket", treated as an
+    /// ASCII case-insensitive value." "A |Connection| header field that includes the token
+    /// "Upgrade", treated as an ASCII case-insensitive value."
+    fn upgrades(&self) -> bool {
+        let has = |index, token| {
+            let list = self.fields.get(index);
+            list.is_some_and(|list| has_token(list, token))
+        };
+        has(UPGRADE, "websocket") && has(CONNECTION, "upgrade")
+    }
+
     /// The blank line is there. The order of the checks decides which status is answered.
     fn judge(&mut self, rules: &RequestRules) -> Result<Request, Refusal> {
-        let fields = &mut self.fields;
-        let key = fields
+        let key = self
+            .fields
             .take(KEY)
             .filter(|key| !key.is_empty())
             .ok_or(bad("no key"))?;
         if !rules.lenient && !key::is_well_formed(&key) {
             return Err(bad("malformed key"));
         }
-        let line = self.line.take().filter(|line| line.is_get);
+        let line = self.line.take();
+        let line = line.filter(|line| line.method == Method::Get);
         let line = line.ok_or(Refusal {
             status: 405,
             why: "method other than GET",
         })?;
-        // RFC 6455 §4.2.1: "An |Upgrade| header field containing the value "websocket", treated as
-        // an ASCII case-insensitive value." "A |Connection| header field that includes the token
-        // "Upgrade", treated as an ASCII case-insensitive value."
-        let has = |index, token| fields.get(index).is_some_and(|list| has_token(list, token));
-        if !has(UPGRADE, "websocket") || !has(CONNECTION, "upgrade") {
+        if !self.upgrades() {
             return Err(Refusal {
                 status: 426,
                 why: "not a WebSocket upgrade",
             });
         }
+        let fields = &mut self.fields;
         if fields.get(VERSION) != Some(rules.version.to_string().as_bytes()) {
             return Err(Refusal {
                 status: 426,
@@ -288,12 +322,16 @@ impl RequestLine {
         if version != b"HTTP/1.1" {
             return Err(bad("not HTTP/1.1"));
         }
-        let is_get = method == b"GET";
-        if is_get && !target.starts_with(b"/") {
+        let method = match method {
+            b"GET" => Method::Get,
+            b"HEAD" => Method::Head,
+            _ => Method::Other,
+        };
+        if method != Method::Other && !target.starts_with(b"/") {
             return Err(bad("target is not a path"));
         }
         Ok(Self {
-            is_get,
+            method,
             url: target.to_vec(),
         })
     }

@@ -4,6 +4,7 @@ const RULES: RequestRules = RequestRules {
     version: 13,
     lenient: false,
     require_origin: true,
+    pages: false,
 };
 
 /// RFC 6455 §1.2, in the spelling of the client's own requests.
@@ -17,7 +18,7 @@ const EXAMPLE: &str = "GET /chat HTTP/1.1\r\n\
     Sec-WebSocket-Protocol: chat, superchat\r\n\
     \r\n";
 
-type Outcome = Result<Request, Refusal>;
+type Outcome = Result<Asked, Refusal>;
 
 /// The outcome, and how many bytes were consumed until then.
 fn read(portions: &[&[u8]], rules: &RequestRules) -> (usize, Option<Outcome>) {
@@ -43,8 +44,11 @@ fn read(portions: &[&[u8]], rules: &RequestRules) -> (usize, Option<Outcome>) {
     (consumed, None)
 }
 
-fn outcome(request: &str, rules: &RequestRules) -> Outcome {
-    read(&[request.as_bytes()], rules).1.expect("an outcome")
+fn outcome(request: &str, rules: &RequestRules) -> Result<Request, Refusal> {
+    match read(&[request.as_bytes()], rules).1.expect("an outcome")? {
+        Asked::Upgrade(request) => Ok(request),
+        Asked::Page(page) => panic!("not asked for: {page:?}"),
+    }
 }
 
 fn status(request: &str) -> u16 {
@@ -369,20 +373,38 @@ fn requests_are_built_line_by_line() {
 }
 
 #[test]
-fn refusals_in_full() {
-    let refusal = |status| String::from_utf8(build_refusal(status, 13)).expect("text");
+fn plain_requests_are_pages_where_they_are_wanted() {
+    let rules = RequestRules {
+        pages: true,
+        ..RULES
+    };
+    let page = |request: &str| match read(&[request.as_bytes()], &rules).1 {
+        Some(Ok(Asked::Page(page))) => {
+            Some((page.method, text(Some(&page.url)).map(str::to_owned)))
+        }
+        _ => None,
+    };
+    let found = |method| Some((method, Some("/x?y".to_owned())));
     assert_eq!(
-        refusal(400),
-        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 12\r\n\
-         Connection: close\r\n\r\nBad Request\n"
+        page("GET /x?y HTTP/1.1\r\nHost: h\r\n\r\n"),
+        found(Method::Get)
     );
-    assert!(refusal(405).contains("\r\nAllow: GET\r\n"));
-    assert!(refusal(426).contains("\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"));
-    for status in [400, 403, 405, 426, 431] {
-        let text = refusal(status);
-        let (head, body) = text.split_once("\r\n\r\n").expect("a blank line");
-        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")));
-        assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())));
-        assert!(head.contains("\r\nConnection: close"));
+    assert_eq!(page("HEAD /x?y HTTP/1.1\r\n\r\n"), found(Method::Head));
+    // A half-hearted upgrade is none.
+    assert_eq!(
+        page("GET /x?y HTTP/1.1\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n"),
+        found(Method::Get)
+    );
+    for refused in [
+        "POST /x?y HTTP/1.1\r\n\r\n",
+        "GET /x?y HTTP/1.0\r\n\r\n",
+        "GET x?y HTTP/1.1\r\n\r\n",
+        "GET /x?y HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    ] {
+        assert_eq!(page(refused), None, "{refused}");
     }
+    assert!(
+        outcome(EXAMPLE, &rules).is_ok(),
+        "an upgrade stays an upgrade"
+    );
 }
