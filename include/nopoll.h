@@ -1557,6 +1557,7 @@ void nopoll_io_release_engine(noPollIoEngine *engine);
  * that they are there, and which version of this library: 0xMMmmpp.
  * ========================================================================================== */
 
+/** The version of this library, 0xMMmmpp. noPoll's own header doesn't define it. */
 #define NOPOLL_RS 0x000500
 
 /*

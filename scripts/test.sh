@@ -69,6 +69,7 @@ clippy() {
 }
 rust() { cargo build -q --release && cargo test -q --release; }
 docs() { RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc -q --no-deps --document-private-items; }
+reference() { scripts/reference.sh "$CARGO_TARGET_DIR/reference"; }
 suite() {
     cargo build -q --release &&
         python3 tests/c/run.py --lib "$CARGO_TARGET_DIR/release" --include include "$@"
@@ -90,6 +91,7 @@ run fmt fmt
 run clippy clippy
 run rust rust
 run docs docs
+run reference reference
 run c-plain c_plain
 run c-asan c_asan
 run c-valgrind c_valgrind
