@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Everything scripts/test.sh does, and what takes longer: all cases of the Autobahn suite, whose
+# outcome is written to docs/autobahn.md.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}" NOPOLL_REQUIRE_AUTOBAHN=1
+
+scripts/test.sh
+cargo build -q --release
+python3 tests/autobahn/run.py --lib "$CARGO_TARGET_DIR/release" --include include --cases all \
+    --summary docs/autobahn.md

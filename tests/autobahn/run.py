@@ -1,0 +1,240 @@
+#!/usr/bin/env python3
+"""Runs the Autobahn test suite against a server and a client made of the library.
+
+    run.py --lib DIR --include DIR [--cases sample|all|PATTERN,...] [--role server|client]...
+           [--summary FILE]
+
+DIR of --lib holds libnopoll.so. What is expected of each case stands in expected.json: OK, or
+INFORMATIONAL where the suite passes no judgement, with a clean close either way. "sample" is
+sections 1 to 7 and 10 and the cases listed there of the long ones. --summary writes the outcome as
+Markdown. The last line is "N passed, N failed".
+
+The suite needs CPython 2.7. Without one the run is skipped, which passes unless
+NOPOLL_REQUIRE_AUTOBAHN=1 is set.
+"""
+import argparse
+import collections
+import datetime
+import fnmatch
+import glob
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+EXPECTED = json.loads((HERE / "expected.json").read_text())
+# The last release that makes environments for Python 2.
+VIRTUALENV = "virtualenv==20.21.1"
+AGENT = "noPoll"
+CLEAN = {"OK", "INFORMATIONAL"}
+
+
+class Unavailable(Exception):
+    """The suite can't be had on this machine."""
+
+
+def all_cases():
+    return [f"{section}.{number}" for section, count in EXPECTED["cases"].items()
+            for number in range(1, count + 1)]
+
+
+def section(case):
+    return int(case.split(".")[0])
+
+
+def choose(cases):
+    if cases == "all":
+        return all_cases()
+    if cases == "sample":
+        return [case for case in all_cases()
+                if section(case) in {*range(1, 8), 10} or case in EXPECTED["sample"]]
+    patterns = cases.split(",")
+    return [case for case in all_cases()
+            if any(fnmatch.fnmatchcase(case, pattern) for pattern in patterns)]
+
+
+def find_python2():
+    candidates = [os.environ.get("NOPOLL_PYTHON2"), shutil.which("python2.7"),
+                  *sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/2.7*/bin/python2.7")))]
+    check = ["-c", "import sys; sys.exit(sys.version_info[:2] != (2, 7))"]
+    for candidate in filter(None, candidates):
+        if subprocess.run([candidate, *check], capture_output=True).returncode == 0:
+            return candidate
+    raise Unavailable("no Python 2.7 here")
+
+
+def prepare(folder):
+    """An environment with the suite in it; returns its folder of programs."""
+    programs = folder / "python2" / "bin"
+    packages = [f"{name}=={version}" for name, version in EXPECTED["versions"].items()]
+    stamp = folder / "packages"
+    if stamp.exists() and stamp.read_text() == "\n".join(packages):
+        return programs
+    python2 = find_python2()
+    tool = folder / "tool"
+    for command in (
+            [sys.executable, "-m", "venv", "--clear", tool],
+            [tool / "bin" / "pip", "-q", "install", VIRTUALENV],
+            [tool / "bin" / "virtualenv", "-q", "--clear", "-p", python2, programs.parent],
+            [programs / "pip", "-q", "install", *packages]):
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Unavailable(f"{' '.join(map(str, command))} failed:\n{done.stderr[-3000:]}")
+    stamp.write_text("\n".join(packages))
+    return programs
+
+
+def build(name, args, folder):
+    compiler = os.environ.get("CC", "cc")
+    subprocess.run(
+        [compiler, "-std=gnu99", "-O1", "-g", "-Wall", "-Wextra", "-Werror", f"-I{args.include}",
+         str(HERE / f"{name}.c"), "-o", str(folder / name), f"-L{folder}",
+         f"-Wl,-rpath,{folder}", "-lnopoll"], check=True)
+    return folder / name
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for_port(port, process):
+    while process.poll() is None:
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+    raise RuntimeError("the fuzzing server ended")
+
+
+def fuzz_server(programs, args, folder, cases, log):
+    """The suite's fuzzing client against the library's server."""
+    server = subprocess.Popen([build("testee_server", args, folder)], stdout=subprocess.PIPE,
+                              stderr=log, text=True)
+    try:
+        port = int(server.stdout.readline().split()[1])
+        spec = {"outdir": str(folder / "report-server"), "cases": cases, "exclude-cases": [],
+                "exclude-agent-cases": {},
+                "servers": [{"agent": AGENT, "url": f"ws://127.0.0.1:{port}"}]}
+        (folder / "fuzzingclient.json").write_text(json.dumps(spec))
+        subprocess.run([programs / "wstest", "-m", "fuzzingclient",
+                        "-s", folder / "fuzzingclient.json"],
+                       stdout=log, stderr=log, cwd=folder, check=True)
+    finally:
+        server.terminate()
+        status = server.wait(30)
+    if status != 0:
+        raise RuntimeError(f"the server ended with status {status}")
+    return folder / "report-server"
+
+
+def fuzz_client(programs, args, folder, cases, log):
+    """The suite's fuzzing server against the library's client."""
+    port = free_port()
+    spec = {"url": f"ws://127.0.0.1:{port}", "outdir": str(folder / "report-client"),
+            "cases": cases, "exclude-cases": [], "exclude-agent-cases": {}}
+    (folder / "fuzzingserver.json").write_text(json.dumps(spec))
+    client = build("testee_client", args, folder)
+    server = subprocess.Popen([programs / "wstest", "-m", "fuzzingserver", "--webport", "0",
+                               "-s", folder / "fuzzingserver.json"],
+                              stdout=log, stderr=log, cwd=folder)
+    try:
+        wait_for_port(port, server)
+        subprocess.run([client, str(port), AGENT], stdout=log, stderr=log, check=True)
+    finally:
+        server.terminate()
+        server.wait(30)
+    return folder / "report-client"
+
+
+ROLES = {"server": fuzz_server, "client": fuzz_client}
+
+
+def judge(role, cases, report):
+    """Prints what differs from the expectation; returns the results and how many cases failed."""
+    index = report / "index.json"
+    results = json.loads(index.read_text()).get(AGENT, {}) if index.exists() else {}
+    counts = collections.defaultdict(collections.Counter)
+    failed = 0
+    for case in cases:
+        result = results.get(case, {"behavior": "MISSING", "behaviorClose": "MISSING"})
+        expected = "INFORMATIONAL" if case in EXPECTED["informational"] else "OK"
+        behavior, close = result["behavior"], result["behaviorClose"]
+        counts[section(case)][behavior] += 1
+        if behavior != expected or close not in CLEAN:
+            failed += 1
+            print(f"FAIL {role} {case}: {behavior}, close {close}; expected {expected}")
+    for number in sorted(counts):
+        told = ", ".join(f"{count} {name}" for name, count in sorted(counts[number].items()))
+        print(f"{role}, section {number}: {told}")
+    return counts, failed
+
+
+def summarize(path, outcome, python2):
+    """The outcome as a document."""
+    lines = ["# Autobahn results", "",
+             f"Run on {datetime.date.today().isoformat()} by `tests/autobahn/run.py`, with "
+             + ", ".join(f"{name} {version}" for name, version in EXPECTED["versions"].items())
+             + f" on {python2}, against the C programs `tests/autobahn/testee_server.c` and",
+             "`tests/autobahn/testee_client.c`, which use nothing but the public header.", "",
+             "Every close was clean. INFORMATIONAL is the suite's word for cases it passes no "
+             "judgement on.", ""]
+    for role, (counts, failed) in outcome.items():
+        total = sum(sum(counter.values()) for counter in counts.values())
+        lines += [f"## As a {role}: {total} cases, {failed} failed", "", "| section | cases | verdicts |",
+                  "|---|---|---|"]
+        for number in sorted(counts):
+            told = ", ".join(f"{count} {name}" for name, count in sorted(counts[number].items()))
+            lines.append(f"| {number} | {sum(counts[number].values())} | {told} |")
+        lines.append("")
+    path.write_text("\n".join(lines))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--lib", required=True, type=Path)
+    parser.add_argument("--include", required=True, type=Path)
+    parser.add_argument("--cases", default="sample")
+    parser.add_argument("--role", action="append", choices=ROLES)
+    parser.add_argument("--summary", type=Path)
+    args = parser.parse_args()
+    args.include = args.include.resolve()
+    folder = (args.lib.parent / "autobahn").resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("libnopoll.so", "libnopoll.so.0"):
+        link = folder / name
+        link.unlink(missing_ok=True)
+        link.symlink_to((args.lib / "libnopoll.so").resolve())
+    try:
+        programs = prepare(folder)
+    except Unavailable as why:
+        print(f"autobahn: not run: {why}")
+        required = os.environ.get("NOPOLL_REQUIRE_AUTOBAHN") == "1"
+        print(f"0 passed, {int(required)} failed")
+        return int(required)
+    version = subprocess.run([programs / "python", "-V"], capture_output=True, text=True)
+    python2 = re.sub(r"\s+", " ", (version.stdout + version.stderr).strip())
+    print(python2, *(f"{name} {version}" for name, version in EXPECTED["versions"].items()),
+          sep=", ")
+    cases = choose(args.cases)
+    outcome = {}
+    for role in args.role or ROLES:
+        shutil.rmtree(folder / f"report-{role}", ignore_errors=True)
+        with (folder / f"{role}.log").open("w") as log:
+            report = ROLES[role](programs, args, folder, cases, log)
+        outcome[role] = judge(role, cases, report)
+    failed = sum(failed for _, failed in outcome.values())
+    if args.summary:
+        summarize(args.summary, outcome, python2)
+    print(f"{len(cases) * len(outcome) - failed} passed, {failed} failed")
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+/*
+ * A client for Autobahn's fuzzing server, testee_client PORT AGENT: asks how many cases there are,
+ * runs one after the other, and has the server write its reports.
+ */
+#include <stdlib.h>
+
+#include "echo.h"
+
+static noPollCtx *ctx;
+static const char *port;
+/* The suite wants the port in the Host header. */
+static char host_name[32];
+
+static void read_count (noPollCtx *ctx_, noPollConn *conn, noPollMsg *msg, noPollPtr count)
+{
+  (void) ctx_;
+  (void) conn;
+  *(int *) count = atoi ((const char *) nopoll_msg_get_payload (msg));
+}
+
+static nopoll_bool ready (noPollCtx *ctx_, noPollConn *conn, noPollPtr was_ready)
+{
+  (void) ctx_;
+  (void) conn;
+  *(nopoll_bool *) was_ready = nopoll_true;
+  return nopoll_true;
+}
+
+static void closed (noPollCtx *ctx_, noPollConn *conn, noPollPtr data)
+{
+  (void) conn;
+  (void) data;
+  nopoll_loop_stop (ctx_);
+}
+
+/* Opens a connection and serves it until the server closes it; false when it never got ready. */
+static nopoll_bool run (const char *url, noPollOnMessageHandler on_msg, noPollPtr data)
+{
+  noPollConn *conn = nopoll_conn_new (ctx, "127.0.0.1", port, host_name, url, NULL, NULL);
+  nopoll_bool was_ready = nopoll_false;
+
+  nopoll_conn_set_on_msg (conn, on_msg, data);
+  nopoll_conn_set_on_close (conn, closed, NULL);
+  nopoll_conn_set_on_ready (conn, ready, &was_ready);
+  while (nopoll_conn_is_ok (conn))
+    nopoll_loop_wait (ctx, 1000000);
+  if (!was_ready)
+    fprintf (stderr, "%s: %s\n", url, nopoll_conn_get_error_text (conn));
+  nopoll_conn_close (conn);
+  return was_ready;
+}
+
+int main (int argc, char **argv)
+{
+  const char *agent = argc == 3 ? argv[2] : "";
+  char url[256];
+  int count = -1;
+  int i;
+
+  if (argc != 3) {
+    fprintf (stderr, "usage: %s PORT AGENT\n", argv[0]);
+    return EXIT_FAILURE;
+  }
+  port = argv[1];
+  snprintf (host_name, sizeof host_name, "127.0.0.1:%s", port);
+  ctx = nopoll_ctx_new ();
+  nopoll_ctx_set_delivery (ctx, NOPOLL_DELIVER_MESSAGES);
+  if (!run ("/getCaseCount", read_count, &count) || count < 0)
+    return EXIT_FAILURE;
+  for (i = 1; i <= count; i++) {
+    snprintf (url, sizeof url, "/runCase?case=%d&agent=%s", i, agent);
+    run (url, echo, NULL);
+  }
+  snprintf (url, sizeof url, "/updateReports?agent=%s", agent);
+  run (url, read_count, &count);
+  nopoll_ctx_unref (ctx);
+  nopoll_cleanup_library ();
+  return EXIT_SUCCESS;
+}
