@@ -14,6 +14,10 @@ pub enum Errno {
 
 impl Errno {
     pub(crate) const WOULD_BLOCK: Self = Self::Set(libc::EWOULDBLOCK);
+    /// Nothing to do with a system call.
+    pub(crate) const ZERO: Self = Self::Set(0);
+    /// There is no descriptor.
+    pub(crate) const DEAD: Self = Self::Set(libc::EBADF);
 
     pub(crate) fn of(error: &std::io::Error) -> Self {
         Self::Set(error.raw_os_error().unwrap_or(libc::EIO))

@@ -110,7 +110,7 @@ fn receive_batch(ctx: &Arc<Ctx>, conn: &Arc<Conn>, reading: &mut Reading) {
                 one_more = false;
             }
             Received::Control => {}
-            Received::Blocked | Received::Dead => return,
+            Received::Blocked | Received::Dead(_) => return,
         }
     }
 }

@@ -23,8 +23,12 @@ pub(super) enum Step {
     /// Complete.
     Done,
     Blocked,
-    Dead,
+    /// The connection has ended, for this reason as far as the system knows one.
+    Dead(Errno),
 }
+
+/// Ended by what the peer sent, or by the program.
+const REFUSED: Step = Step::Dead(Errno::ZERO);
 
 impl Conn {
     /// Advances the handshake with what is there.
@@ -38,7 +42,7 @@ impl Conn {
         let got = {
             let mut link = this.link.lock();
             if !link.is_live() {
-                return Step::Dead;
+                return Step::Dead(Errno::DEAD);
             }
             match link.phase {
                 Phase::Open => return Step::Done,
@@ -59,22 +63,16 @@ impl Conn {
             }
             Got::Item(Opening::Request(Err(refusal))) => {
                 Self::refuse(this, &refusal);
-                Step::Dead
+                REFUSED
             }
             Got::Item(Opening::Response(Ok(response))) => Self::accept_response(this, response),
             Got::Item(Opening::Response(Err(error))) => {
                 Self::reject_response(this, error);
-                Step::Dead
+                REFUSED
             }
             Got::Blocked => return Step::Blocked,
-            Got::End => {
-                Self::lost(this, None);
-                return Step::Dead;
-            }
-            Got::Error(error) => {
-                Self::lost(this, Some(&error));
-                return Step::Dead;
-            }
+            Got::End => return Step::Dead(Self::lost(this, None)),
+            Got::Error(error) => return Step::Dead(Self::lost(this, Some(&error))),
         };
         if matches!((&step, how), (Step::Done, How::Direct)) {
             // A loop that looked while the handlers ran was sent away.
@@ -94,12 +92,12 @@ impl Conn {
         if let Some(hook) = this.ctx.hooks().on_open.get() {
             let accepted = hook.call(this.ctx_ptr(), Self::as_c(this));
             if !this.is_live() {
-                return Step::Dead;
+                return REFUSED;
             }
             if !accepted {
                 let why = "on_open refused";
                 Self::refuse(this, &Refusal { status: 403, why });
-                return Step::Dead;
+                return REFUSED;
             }
         }
         // C contract: the program's choice, else what the client asked for, whole and verbatim.
@@ -108,7 +106,7 @@ impl Conn {
         {
             let mut link = this.link.lock();
             if !link.is_live() {
-                return Step::Dead;
+                return REFUSED;
             }
             link.out.append(&[&response]);
             link.replied = true;
@@ -141,19 +139,19 @@ impl Conn {
         if let Some(hook) = own.or_else(|| this.ctx.hooks().on_ready.get()) {
             let accepted = hook.call(this.ctx_ptr(), Self::as_c(this));
             if !this.is_live() {
-                return Step::Dead;
+                return REFUSED;
             }
             if !accepted {
                 let text = "on_ready refused";
                 log!(&this.ctx, Level::Critical, "conn id {}: {text}", this.id());
                 this.fail(Failure::new(Kind::Rejected, text));
                 Self::finish(this, Ending::Shutdown);
-                return Step::Dead;
+                return REFUSED;
             }
         }
         let mut link = this.link.lock();
         if !link.is_live() {
-            return Step::Dead;
+            return REFUSED;
         }
         link.phase = Phase::Open;
         Step::Done
@@ -195,6 +193,7 @@ impl Conn {
             ResponseErrorKind::Malformed | ResponseErrorKind::Status => Kind::Http,
             ResponseErrorKind::Rejected => Kind::Rejected,
             ResponseErrorKind::Limit => Kind::Limit,
+            ResponseErrorKind::CutShort => Kind::PeerClosed,
         };
         let text = match error.status {
             0 | 101 => error.why.to_owned(),
@@ -205,8 +204,8 @@ impl Conn {
         Self::finish(this, Ending::Shutdown);
     }
 
-    /// The stream ended or broke without a close frame.
-    pub(super) fn lost(this: &Arc<Self>, error: Option<&std::io::Error>) {
+    /// The stream ended or broke without a close frame. Returns what `errno` is to say.
+    pub(super) fn lost(this: &Arc<Self>, error: Option<&std::io::Error>) -> Errno {
         let failure = match error {
             None => Failure::new(Kind::PeerClosed, "the peer closed the connection"),
             Some(error) => Failure::new(Kind::Io, error.to_string()),
@@ -220,6 +219,7 @@ impl Conn {
         );
         this.fail(failure);
         Self::finish(this, Ending::Shutdown);
+        error.map_or(Errno::ZERO, Errno::of)
     }
 
     pub(super) fn is_live(&self) -> bool {
@@ -237,7 +237,7 @@ impl Conn {
         loop {
             match Self::handshake(this, &mut How::Direct) {
                 Step::Done => return (true, Errno::Keep),
-                Step::Dead => return (false, Errno::Keep),
+                Step::Dead(_) => return (false, Errno::Keep),
                 Step::Blocked if this.is_deciding() => return (false, Errno::WOULD_BLOCK),
                 Step::Blocked => {
                     if !Self::wait_if_blocking(this) {

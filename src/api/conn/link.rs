@@ -167,6 +167,16 @@ impl Link {
 
     /// Advances the handshake; consumes exactly up to the blank line, unless the loop reads ahead.
     pub(crate) fn next_opening(&mut self, how: &mut How<'_>, rules: &RequestRules) -> Got<Opening> {
+        let got = self.read_opening(how, rules);
+        if let (Got::End | Got::Error(_), Phase::Response(reader)) = (&got, &mut self.phase) {
+            if let Some(error) = reader.cut_short() {
+                return Got::Item(Opening::Response(Err(error)));
+            }
+        }
+        got
+    }
+
+    fn read_opening(&mut self, how: &mut How<'_>, rules: &RequestRules) -> Got<Opening> {
         loop {
             if !self.ahead.is_empty() {
                 let (used, opening) = feed(&mut self.phase, self.ahead.bytes(), rules);

@@ -175,7 +175,7 @@ impl Conn {
                 link.flush();
                 let free = link.out.is_free();
                 let Some(transport) = &mut link.transport else {
-                    return (-1, Errno::Set(libc::EBADF));
+                    return (-1, Errno::DEAD);
                 };
                 if !free {
                     return (-1, Errno::WOULD_BLOCK);

@@ -22,7 +22,8 @@ pub(crate) enum Received {
     /// A control frame was dealt with.
     Control,
     Blocked,
-    Dead,
+    /// The connection has ended, for this reason as far as the system knows one.
+    Dead(Errno),
 }
 
 /// A wait on a descriptor looks at the connection again after this: somebody else may have closed
@@ -35,12 +36,12 @@ impl Conn {
         match Self::handshake(this, how) {
             Step::Done => {}
             Step::Blocked => return Received::Blocked,
-            Step::Dead => return Received::Dead,
+            Step::Dead(errno) => return Received::Dead(errno),
         }
         let got = {
             let mut link = this.link.lock();
             if !link.is_live() {
-                return Received::Dead;
+                return Received::Dead(Errno::DEAD);
             }
             link.next_item(how, rules)
         };
@@ -50,7 +51,7 @@ impl Conn {
                 None => {
                     this.fail(Failure::new(Kind::Io, "out of memory"));
                     Self::finish(this, Ending::Shutdown);
-                    Received::Dead
+                    Received::Dead(Errno::Set(libc::ENOMEM))
                 }
             },
             Got::Item(Item::Ping(payload)) => {
@@ -60,21 +61,15 @@ impl Conn {
             Got::Item(Item::Pong) => Received::Control,
             Got::Item(Item::Close(close)) => {
                 Self::peer_closed(this, close);
-                Received::Dead
+                Received::Dead(Errno::ZERO)
             }
             Got::Item(Item::Fail(error)) => {
                 Self::fail_protocol(this, error);
-                Received::Dead
+                Received::Dead(Errno::ZERO)
             }
             Got::Blocked => Received::Blocked,
-            Got::End => {
-                Self::lost(this, None);
-                Received::Dead
-            }
-            Got::Error(error) => {
-                Self::lost(this, Some(&error));
-                Received::Dead
-            }
+            Got::End => Received::Dead(Self::lost(this, None)),
+            Got::Error(error) => Received::Dead(Self::lost(this, Some(&error))),
         }
     }
 
@@ -119,14 +114,14 @@ impl Conn {
             return (None, Errno::WOULD_BLOCK);
         }
         if !this.is_ok() {
-            return (None, Errno::Set(libc::EBADF));
+            return (None, Errno::DEAD);
         }
         Self::flush_backlog(this);
         loop {
             match Self::receive(this, &mut How::Direct, &this.rules()) {
-                Received::Message(msg) => return (Some(msg), Errno::Set(0)),
-                Received::Control => return (None, Errno::Set(0)),
-                Received::Dead => return (None, Errno::Keep),
+                Received::Message(msg) => return (Some(msg), Errno::ZERO),
+                Received::Control => return (None, Errno::ZERO),
+                Received::Dead(errno) => return (None, errno),
                 Received::Blocked => {
                     if this.is_deciding() || !Self::wait_if_blocking(this) {
                         return (None, Errno::WOULD_BLOCK);
@@ -179,7 +174,7 @@ impl Conn {
     pub fn default_receive(this: &Arc<Self>, buffer: &mut [u8]) -> (c_int, Errno) {
         let fd = this.descriptor();
         if fd == -1 {
-            return (-1, Errno::Set(libc::EBADF));
+            return (-1, Errno::DEAD);
         }
         {
             let mut link = this.link.lock();

@@ -45,9 +45,8 @@ impl Conn {
             };
             match received {
                 Ok(n) => taken += n,
-                Err(Received::Dead) => {
-                    return (if block { size(taken) } else { -1 }, Errno::Keep);
-                }
+                Err(Received::Dead(_)) if block => return (size(taken), Errno::Keep),
+                Err(Received::Dead(errno)) => return (-1, errno),
                 Err(Received::Blocked) => {
                     let blocking = !this.is_deciding() && socket::is_blocking(this.descriptor());
                     if !(block || blocking && Self::wait_if_blocking(this)) {

@@ -233,7 +233,7 @@ impl Conn {
             link.out.hold(false);
             let end = link.out.end();
             if link.transport.is_none() {
-                return (-1, Errno::Set(libc::EBADF));
+                return (-1, Errno::DEAD);
             }
             link.flush();
             if link.out.has_written(end) {
@@ -271,7 +271,7 @@ impl Conn {
             socket::wait_for(fd, Readiness::Writable, slice);
             let mut link = this.link.lock();
             if link.transport.is_none() || this.descriptor() != fd {
-                return (-1, Errno::Set(libc::EBADF));
+                return (-1, Errno::DEAD);
             }
             link.flush();
             if link.out.has_written(end) {
@@ -400,7 +400,7 @@ impl Link {
             return Sent::Done(frame.payload(), Errno::Keep);
         }
         let Some(transport) = &mut self.transport else {
-            return Sent::Done(-1, Errno::Set(libc::EBADF));
+            return Sent::Done(-1, Errno::DEAD);
         };
         let before = self.out.left();
         let progress = self.out.write(transport, &frame.parts());

@@ -19,6 +19,8 @@ pub enum ResponseErrorKind {
     Rejected,
     /// Longer than a handshake has any reason to be.
     Limit,
+    /// 101, and then the stream ended.
+    CutShort,
 }
 
 /// Why a handshake failed.
@@ -96,6 +98,16 @@ impl ResponseReader {
         (input.len() - rest.len(), outcome)
     }
 
+    /// The stream ended before the blank line. None: before the status line, too.
+    pub fn cut_short(&mut self) -> Option<ResponseError> {
+        let failure = match self.status {
+            0 => return None,
+            101 => CUT_SHORT,
+            _ => OTHER_STATUS,
+        };
+        Some(self.error(failure))
+    }
+
     fn error(&mut self, Failure { kind, why }: Failure) -> ResponseError {
         ResponseError {
             kind,
@@ -149,11 +161,7 @@ impl ResponseReader {
         // "If the status code received from the server is not 101, the client handles the response
         // per HTTP [RFC2616] procedures."
         if self.status != 101 {
-            let why = "the server answered another status than 101";
-            return Err(Failure {
-                kind: ResponseErrorKind::Status,
-                why,
-            });
+            return Err(OTHER_STATUS);
         }
         // "... contains a value that is not an ASCII case-insensitive match for the value
         // "websocket", the client MUST _Fail the WebSocket Connection_."
@@ -219,6 +227,14 @@ struct Failure {
 }
 
 const NOT_HTTP: Failure = malformed("not an HTTP/1.1 response");
+const CUT_SHORT: Failure = Failure {
+    kind: ResponseErrorKind::CutShort,
+    why: "the peer closed the connection within its answer",
+};
+const OTHER_STATUS: Failure = Failure {
+    kind: ResponseErrorKind::Status,
+    why: "the server answered another status than 101",
+};
 
 const fn malformed(why: &'static str) -> Failure {
     Failure {
