@@ -59,7 +59,7 @@ impl Conn {
             Got::Item(Opening::Request(Ok(Asked::Upgrade(request)))) => Self::answer(this, request),
             Got::Item(Opening::Request(Ok(Asked::Page(page)))) => {
                 Self::answer_page(this, page);
-                Step::Dead
+                REFUSED
             }
             Got::Item(Opening::Request(Err(refusal))) => {
                 Self::refuse(this, &refusal);
