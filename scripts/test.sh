@@ -3,12 +3,12 @@
 #
 #   scripts/test.sh            everything
 #   scripts/test.sh STAGE...   only these: fmt clippy rust docs c-plain c-asan c-valgrind cmake interop
-#                             autobahn
+#                             autobahn fuzz
 #
 # Needs Rust, gcc, Python and Node. Installs the rest (Debian packages when run as root, Python
-# and npm packages in folders below target/). The Autobahn suite also wants a Python 2.7; without
-# one that stage is not run, which is a failure where NOPOLL_REQUIRE_AUTOBAHN=1. Ends with a line
-# "N passed, N failed".
+# and npm packages in folders below target/). The Autobahn suite also wants a Python 2.7, fuzzing
+# cargo-fuzz; without it that stage is not run, which is a failure where NOPOLL_REQUIRE_AUTOBAHN=1
+# or NOPOLL_REQUIRE_FUZZ=1. Ends with a line "N passed, N failed".
 set -uo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -87,6 +87,7 @@ autobahn() {
     cargo build -q --release &&
         python3 tests/autobahn/run.py --lib "$CARGO_TARGET_DIR/release" --include include
 }
+fuzz() { scripts/fuzz.sh 10; }
 interop() { python3 tests/interop/run.py --bin "$CARGO_TARGET_DIR/examples-c"; }
 
 install
@@ -107,6 +108,7 @@ run c-valgrind c_valgrind
 run cmake cmake_use
 run interop interop
 run autobahn autobahn
+run fuzz fuzz
 
 say "summary"
 [ ${#skipped[@]} -eq 0 ] || echo "stages not run: ${skipped[*]}"

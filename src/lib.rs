@@ -4,6 +4,10 @@
 //! without input or output. `transport` moves bytes, `engine` waits for descriptors. `api` holds
 //! the objects and puts the three together. `ffi` is what C links to; `abi` is what C sees. `sync`
 //! has the only locks. `docs/architecture.md` is the map.
+#![cfg_attr(
+    fuzzing,
+    allow(missing_docs, reason = "the targets' view of the inside")
+)]
 
 pub mod abi;
 pub mod api;
@@ -17,3 +21,9 @@ mod random;
 mod sync;
 mod text;
 mod transport;
+
+/// The inside, for the fuzz targets; only in their builds.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    pub use crate::protocol::*;
+}

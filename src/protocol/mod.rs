@@ -18,7 +18,7 @@
 pub mod close;
 pub mod error;
 pub mod fragments;
-mod gate;
+pub mod gate;
 pub mod handshake;
 pub mod header;
 pub mod item;

@@ -65,10 +65,17 @@ impl Lines {
     }
 }
 
+/// Whether a line, without its line end, holds nothing that another reader might take for a line
+/// end or the end of the text. RFC 9110 §5.5: "Field values containing CR, LF, or NUL characters
+/// are invalid and dangerous".
+pub fn is_one_line(line: &[u8]) -> bool {
+    !line.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n'))
+}
+
 /// A header line without its line end, as name and value; None: it isn't one.
 pub fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = line.iter().position(|&byte| byte == b':')?;
-    (!line.contains(&0)).then(|| (trim(&line[..colon]), trim(&line[colon + 1..])))
+    is_one_line(line).then(|| (trim(&line[..colon]), trim(&line[colon + 1..])))
 }
 
 /// Whether a comma-separated list contains `token`, in any case (RFC 9110 §5.6.1).
@@ -78,7 +85,7 @@ pub fn has_token(list: &[u8], token: &str) -> bool {
 }
 
 fn trim(bytes: &[u8]) -> &[u8] {
-    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
     let start = bytes
         .iter()
         .position(|byte| !is_blank(byte))
@@ -209,8 +216,10 @@ mod tests {
             (b"a:\xff:\x01", Some((b"a", b"\xff:\x01"))),
             (b"a:", Some((b"a", b""))),
             (b":b", Some((b"", b"b"))),
-            (b"a: \r\n", Some((b"a", b""))),
             (b"a", None),
+            (b"a: b\rc", None),
+            (b"a: b\r", None),
+            (b"a\r: b", None),
             (b"a: b\0c", None),
             (b"a\0: b", None),
         ] {

@@ -1,6 +1,6 @@
 //! The client's request: building it, and reading it as a server.
 
-use super::headers::{Fields, Lines, Oversize, Repeated, field, has_token};
+use super::headers::{Fields, Lines, Oversize, Repeated, field, has_token, is_one_line};
 use super::key;
 
 /// What goes into a client's request.
@@ -310,7 +310,7 @@ impl RequestLine {
     /// `method SP target SP HTTP/1.1`; blanks in front of target and version may be more.
     fn parse(line: &[u8]) -> Result<Self, Refusal> {
         const MALFORMED: Refusal = bad("malformed request line");
-        if line.contains(&0) {
+        if !is_one_line(line) {
             return Err(MALFORMED);
         }
         let (method, target) = split_at_blank(line).ok_or(MALFORMED)?;

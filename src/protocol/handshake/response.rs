@@ -1,6 +1,6 @@
 //! The server's answer: building it, and reading it as a client.
 
-use super::headers::{Fields, Lines, Oversize, field, has_token};
+use super::headers::{Fields, Lines, Oversize, field, has_token, is_one_line};
 
 /// A server's consent.
 #[derive(Debug, PartialEq, Eq)]
@@ -143,7 +143,7 @@ impl ResponseReader {
         if line.len() < 3 {
             return Err(MALFORMED);
         }
-        let (name, value) = field(line).ok_or(MALFORMED)?;
+        let (name, value) = field(without_end(line)).ok_or(MALFORMED)?;
         if self.status != 101 {
             if self.location.is_none() && name.eq_ignore_ascii_case(b"Location") {
                 self.location = Some(value.to_vec());
@@ -198,12 +198,19 @@ impl ResponseReader {
     }
 }
 
+/// C contract: a lone LF ends a line, too, except for the last.
+fn without_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
 /// The status of a status line.
 fn status(line: &[u8]) -> Result<u16, Failure> {
+    let line = without_end(line);
     let behind = line.strip_prefix(VERSION).ok_or(NOT_HTTP)?;
     let start = behind.iter().position(|&byte| byte != b' ').unwrap_or(0);
     match behind[start..] {
-        [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', ..] if !line.contains(&0) => {
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', ..] if is_one_line(line) => {
             Ok([a, b, c]
                 .iter()
                 .fold(0, |status, digit| status * 10 + u16::from(digit - b'0')))

@@ -127,10 +127,18 @@ fn malformed_responses() {
         "HTTP/1.1 1o1 x",
         "HTTP/1.1 001 x",
         "HTTP/1.1 101 \0",
+        "HTTP/1.1 101 a\rb",
     ] {
         assert_eq!(failure(&with(STATUS_LINE, line)), (Malformed, 0), "{line}");
     }
-    for line in ["no colon", "HTTP/1.1 101 Again", "a: b\0c", "x", ":\nx: y"] {
+    for line in [
+        "no colon",
+        "HTTP/1.1 101 Again",
+        "a: b\0c",
+        "a: b\rc",
+        "x",
+        ":\nx: y",
+    ] {
         assert_eq!(failure(&and(line)), (Malformed, 101), "{line}");
     }
     assert_eq!(

@@ -1,0 +1,12 @@
+//! What the fuzz targets do with their input. Each module is one target: `check` panics when the
+//! library breaks a promise. `docs/fuzzing.md` says how to run them.
+
+pub mod close;
+pub mod header;
+mod input;
+mod memory;
+mod model;
+pub mod receiver;
+pub mod request;
+pub mod response;
+pub mod utf8;
