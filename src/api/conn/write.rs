@@ -374,6 +374,10 @@ impl Link {
     }
 
     fn accepted(&mut self, frame: &Frame<'_>) {
+        if frame.opcode == protocol::CLOSE {
+            // RFC 6455 §5.5.1: a peer's close frame that answers this one gets no answer itself.
+            self.close_sent = true;
+        }
         if frame.track {
             self.fragments.sent(frame.opcode, frame.fin);
         }
