@@ -5,12 +5,13 @@
 //! so that it may replace itself.
 
 use std::ffi::{CStr, c_int, c_void};
-use std::sync::Mutex;
+use std::marker::PhantomData;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering, fence};
 
 use super::callbacks::{ActionFn, CloseFn, CreatorFn, HttpFn, LogFn, MessageFn, PostCheckFn};
 use super::errno;
 use super::types::{noPollConn, noPollConnOpts, noPollCtx, noPollDebugLevel, noPollMsg};
-use crate::sync::relock;
 
 /// A pointer that belongs to the C program; we only hand it back.
 #[derive(Clone, Copy)]
@@ -114,19 +115,112 @@ impl Hook<PostCheckFn> {
 }
 
 /// Where a hook is installed.
-pub struct HookCell<F>(Mutex<Option<Hook<F>>>);
+///
+/// Handlers are looked up for every message and hardly ever replaced, so a reader only loads: it
+/// takes the pair again if the version says that somebody wrote meanwhile (a sequence lock).
+pub struct HookCell<F> {
+    /// Odd while the pair is being replaced.
+    version: AtomicU32,
+    /// NULL: no hook.
+    function: AtomicPtr<()>,
+    data: AtomicPtr<c_void>,
+    kind: PhantomData<F>,
+}
 
 impl<F: Copy> HookCell<F> {
     pub(crate) const fn empty() -> Self {
-        Self(Mutex::new(None))
+        const { assert!(size_of::<F>() == size_of::<*mut ()>()) };
+        Self {
+            version: AtomicU32::new(0),
+            function: AtomicPtr::new(ptr::null_mut()),
+            data: AtomicPtr::new(ptr::null_mut()),
+            kind: PhantomData,
+        }
     }
 
     /// Installs a hook; `None` removes it.
     pub fn set(&self, hook: Option<Hook<F>>) {
-        *relock(&self.0) = hook;
+        let (function, data) = hook.map_or((ptr::null_mut(), ptr::null_mut()), |hook| {
+            // SAFETY: `F` is a function pointer, of a pointer's size as `empty` checks.
+            let function = unsafe { std::mem::transmute_copy::<F, *mut ()>(&hook.function) };
+            (function, hook.data.0)
+        });
+        let version = self.begin();
+        fence(Ordering::Release);
+        self.function.store(function, Ordering::Relaxed);
+        self.data.store(data, Ordering::Relaxed);
+        self.version
+            .store(version.wrapping_add(2), Ordering::Release);
+    }
+
+    /// Makes the version odd, alone among writers; returns the even one before.
+    fn begin(&self) -> u32 {
+        loop {
+            let version = self.version.load(Ordering::Relaxed) & !1;
+            let taken = self.version.compare_exchange_weak(
+                version,
+                version + 1,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            );
+            match taken {
+                Ok(_) => return version,
+                Err(_) => std::thread::yield_now(),
+            }
+        }
     }
 
     pub(crate) fn get(&self) -> Option<Hook<F>> {
-        *relock(&self.0)
+        loop {
+            let version = self.version.load(Ordering::Acquire);
+            let function = self.function.load(Ordering::Relaxed);
+            let data = self.data.load(Ordering::Relaxed);
+            fence(Ordering::Acquire);
+            if version & 1 == 0 && self.version.load(Ordering::Relaxed) == version {
+                return (!function.is_null()).then(|| Hook {
+                    // SAFETY: stored by `set` as an `F`.
+                    function: unsafe { std::mem::transmute_copy::<*mut (), F>(&function) },
+                    data: UserData(data),
+                });
+            }
+            std::thread::yield_now();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    unsafe extern "C" fn one(_: *mut noPollCtx, _: *mut noPollConn, _: *mut c_void) {}
+    unsafe extern "C" fn two(_: *mut noPollCtx, conn: *mut noPollConn, _: *mut c_void) {
+        assert!(conn.is_null());
+    }
+
+    #[test]
+    fn a_reader_never_sees_half_of_a_pair() {
+        let pairs: [(CloseFn, usize); 2] = [(one, 1), (two, 2)];
+        let cell = Arc::new(HookCell::<CloseFn>::empty());
+        assert!(cell.get().is_none());
+        let writers = pairs.map(|(function, number)| {
+            let cell = Arc::clone(&cell);
+            std::thread::spawn(move || {
+                for round in 0..20_000 {
+                    // SAFETY: callable with anything.
+                    let hook = unsafe { Hook::new(function, number as *mut c_void) };
+                    cell.set((round % 3 > 0).then_some(hook));
+                }
+            })
+        });
+        while !writers.iter().all(std::thread::JoinHandle::is_finished) {
+            if let Some(hook) = cell.get() {
+                let number = hook.data.0 as usize;
+                assert_eq!(hook.function as usize, pairs[number - 1].0 as usize);
+            }
+        }
+        for writer in writers {
+            assert!(writer.join().is_ok());
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod callbacks;
 pub(crate) mod cbuf;
+pub(crate) mod counted;
 pub(crate) mod environment;
 pub(crate) mod errno;
 pub mod hook;

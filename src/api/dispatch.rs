@@ -7,60 +7,99 @@ use std::sync::Arc;
 
 use crate::api::conn::Conn;
 use crate::api::ctx::Ctx;
+use crate::api::ctx::registry::Token;
+
+/// One wait of this thread.
+struct Wait {
+    ctx: Arc<Ctx>,
+    /// The connection it is serving: compared by address, found by token.
+    serves: Option<(*const Conn, Token)>,
+}
 
 thread_local! {
-    static STACK: RefCell<Vec<(Arc<Ctx>, Arc<Conn>)>> = const { RefCell::new(Vec::new()) };
+    static WAITS: RefCell<Vec<Wait>> = const { RefCell::new(Vec::new()) };
 }
+
+/// Ends the wait when dropped.
+pub(crate) struct Waiting(());
 
 /// Ends the dispatch when dropped.
 pub(crate) struct Dispatch(());
 
-/// The loop starts serving a connection on this thread.
-pub(crate) fn enter(ctx: &Arc<Ctx>, conn: &Arc<Conn>) -> Dispatch {
-    STACK.with(|stack| stack.borrow_mut().push((Arc::clone(ctx), Arc::clone(conn))));
+/// A wait begins on this thread.
+pub(crate) fn begin(ctx: &Arc<Ctx>) -> Waiting {
+    let wait = Wait {
+        ctx: Arc::clone(ctx),
+        serves: None,
+    };
+    WAITS.with(|waits| waits.borrow_mut().push(wait));
+    Waiting(())
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let ended = WAITS.with(|waits| waits.borrow_mut().pop());
+        drop(ended);
+    }
+}
+
+/// The innermost wait of this thread starts serving a connection.
+pub(crate) fn enter(conn: &Arc<Conn>) -> Dispatch {
+    serve(Some((Arc::as_ptr(conn), conn.token())));
     Dispatch(())
 }
 
 impl Drop for Dispatch {
     fn drop(&mut self) {
-        let ended = STACK.with(|stack| stack.borrow_mut().pop());
-        drop(ended);
+        serve(None);
     }
+}
+
+fn serve(conn: Option<(*const Conn, Token)>) {
+    WAITS.with(|waits| {
+        if let Some(wait) = waits.borrow_mut().last_mut() {
+            wait.serves = conn;
+        }
+    });
 }
 
 /// True while this thread serves some connection of the context.
 pub(crate) fn inside(ctx: &Ctx) -> bool {
-    STACK.with(|stack| {
-        let stack = stack.borrow();
-        stack
-            .iter()
-            .any(|(known, _)| std::ptr::eq(Arc::as_ptr(known), ctx))
-    })
+    any(|wait| wait.serves.is_some() && std::ptr::eq(Arc::as_ptr(&wait.ctx), ctx))
 }
 
 /// True while this thread serves this very connection.
 pub(crate) fn of(conn: &Conn) -> bool {
-    STACK.with(|stack| {
-        let stack = stack.borrow();
-        stack
-            .iter()
-            .any(|(_, known)| std::ptr::eq(Arc::as_ptr(known), conn))
+    any(|wait| {
+        wait.serves
+            .is_some_and(|(known, _)| std::ptr::eq(known, conn))
     })
 }
 
-/// The connections of a context that this thread is serving.
+fn any(what: impl Fn(&Wait) -> bool) -> bool {
+    WAITS.with(|waits| waits.borrow().iter().any(what))
+}
+
+/// The connections of a context that this thread is serving, of those that are still registered.
 pub(crate) fn serving(ctx: &Ctx) -> Vec<Arc<Conn>> {
-    STACK.with(|stack| {
-        let stack = stack.borrow();
-        stack
+    let served: Vec<_> = WAITS.with(|waits| {
+        let waits = waits.borrow();
+        let here = waits
             .iter()
-            .filter(|(known, _)| std::ptr::eq(Arc::as_ptr(known), ctx))
-            .map(|(_, conn)| Arc::clone(conn))
-            .collect()
-    })
+            .filter(|wait| std::ptr::eq(Arc::as_ptr(&wait.ctx), ctx));
+        here.filter_map(|wait| wait.serves).collect()
+    });
+    served
+        .into_iter()
+        .filter_map(|(_, token)| ctx.find(token))
+        .collect()
 }
 
 /// The context of the innermost dispatch of this thread.
 pub(crate) fn current() -> Option<Arc<Ctx>> {
-    STACK.with(|stack| stack.borrow().last().map(|(ctx, _)| Arc::clone(ctx)))
+    WAITS.with(|waits| {
+        let waits = waits.borrow();
+        let serving = waits.iter().rev().find(|wait| wait.serves.is_some());
+        serving.map(|wait| Arc::clone(&wait.ctx))
+    })
 }

@@ -6,13 +6,13 @@
 //! once everything is written, discards what still comes, and closes it soon.
 
 use std::io::IoSlice;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::api::conn::close::Ending;
 use crate::api::ctx::Ctx;
 use crate::engine::{self, Engine, fork};
-use crate::sync::relock;
+use crate::sync::Rare;
 use crate::transport::socket::{self, Fd, Readiness};
 use crate::transport::{Transport, would_block};
 
@@ -44,7 +44,7 @@ struct Lingerer {
 }
 
 /// The lingering sockets of one context.
-pub(crate) struct Lingering(Mutex<Vec<Lingerer>>);
+pub(crate) struct Lingering(Rare<Lingerer>);
 
 impl Lingerer {
     fn new(fd: Fd, bytes: Vec<u8>, answer: bool) -> Self {
@@ -141,7 +141,7 @@ fn write_blocking(lingerer: &mut Lingerer) {
 
 impl Lingering {
     pub(crate) const fn new() -> Self {
-        Self(Mutex::new(Vec::new()))
+        Self(Rare::new())
     }
 
     fn add(ctx: &Arc<Ctx>, lingerer: Lingerer) {
@@ -150,73 +150,79 @@ impl Lingering {
             socket::close(lingerer.fd);
             return;
         }
-        let oldest = {
-            let mut list = relock(&ctx.lingering.0);
+        let oldest = ctx.lingering.0.with(|list| {
             let oldest = (list.len() >= MOST).then(|| list.remove(0));
             list.push(lingerer);
             oldest
-        };
+        });
         if let Some(oldest) = oldest {
             oldest.close(ctx.current_engine().as_deref());
         }
         ctx.wake_others();
     }
 
-    /// Has the poll object watch those it doesn't know yet, and goes on with all of them. Called
-    /// by a wait; returns when it has to look again.
-    pub(crate) fn drive(&self, engine: &Engine) -> Option<Instant> {
-        let mut list = relock(&self.0);
-        if list.is_empty() {
+    /// Has the poll object watch those it doesn't know yet, and goes on with those it knows when it
+    /// had news of one (`woken`) or their time is up. Called by a wait; returns when it has to look
+    /// again.
+    pub(crate) fn drive(&self, engine: &Engine, woken: bool) -> Option<Instant> {
+        if self.0.is_empty() {
             return None;
         }
-        let now = Instant::now();
-        let mut kept = Vec::new();
-        for mut lingerer in list.drain(..) {
-            if lingerer.generation != fork::generation() {
-                // A forked child: the bytes are the parent's to write.
-                socket::close_only(lingerer.fd);
-                continue;
+        self.0.with(|list| {
+            let now = Instant::now();
+            let mut kept = Vec::new();
+            for mut lingerer in list.drain(..) {
+                if lingerer.generation != fork::generation() {
+                    // A forked child: the bytes are the parent's to write.
+                    socket::close_only(lingerer.fd);
+                    continue;
+                }
+                let has_news = woken || !lingerer.armed;
+                if now >= lingerer.deadline || (has_news && lingerer.step()) {
+                    lingerer.close(Some(engine));
+                    continue;
+                }
+                if !lingerer.armed {
+                    lingerer.armed = engine.arm(lingerer.fd, TOKEN, true).is_ok();
+                }
+                kept.push(lingerer);
             }
-            if lingerer.step() || now >= lingerer.deadline {
-                lingerer.close(Some(engine));
-                continue;
-            }
-            if !lingerer.armed {
-                lingerer.armed = engine.arm(lingerer.fd, TOKEN, true).is_ok();
-            }
-            kept.push(lingerer);
-        }
-        let next = kept.iter().map(|lingerer| lingerer.deadline).min();
-        *list = kept;
-        next
+            let next = kept.iter().map(|lingerer| lingerer.deadline).min();
+            *list = kept;
+            next
+        })
     }
 
     /// Descriptors are short: gives all of them back.
     pub(crate) fn release_all(&self, engine: &Engine) {
-        for lingerer in std::mem::take(&mut *relock(&self.0)) {
+        for lingerer in self.0.take() {
             lingerer.close(Some(engine));
         }
     }
 
     /// One more attempt to write; returns how many bytes are left.
     pub(crate) fn push(&self) -> usize {
-        let mut list = relock(&self.0);
-        let mut left = 0;
-        for lingerer in list
-            .iter_mut()
-            .filter(|l| l.generation == fork::generation())
-        {
-            if lingerer.has_unsent() {
-                lingerer.step();
-                left += lingerer.bytes.len() - lingerer.written;
-            }
+        if self.0.is_empty() {
+            return 0;
         }
-        left
+        self.0.with(|list| {
+            let mut left = 0;
+            for lingerer in list
+                .iter_mut()
+                .filter(|l| l.generation == fork::generation())
+            {
+                if lingerer.has_unsent() {
+                    lingerer.step();
+                    left += lingerer.bytes.len() - lingerer.written;
+                }
+            }
+            left
+        })
     }
 
     /// The context goes: a last attempt for each.
     pub(crate) fn finish_now(&self) {
-        for mut lingerer in std::mem::take(&mut *relock(&self.0)) {
+        for mut lingerer in self.0.take() {
             if lingerer.generation == fork::generation() {
                 lingerer.step();
                 socket::close(lingerer.fd);

@@ -2,20 +2,24 @@
 
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use crate::abi::cbuf::{self, CBuf};
+use crate::abi::counted::{Counted, Owned};
 use crate::abi::types::noPollMsg;
 use crate::abi::window::MsgWindow;
 use crate::protocol::Data;
-use crate::sync::relock;
 
 /// `noPollMsg`.
 #[repr(C)]
 pub struct Msg {
     window: MsgWindow,
-    alive: Mutex<Option<Arc<Self>>>,
+}
+
+impl Counted for Msg {
+    fn count(&self) -> &AtomicI32 {
+        &self.window.refs
+    }
 }
 
 impl Msg {
@@ -26,12 +30,8 @@ impl Msg {
         masked: bool,
         payload: *mut c_void,
         size: isize,
-    ) -> Arc<Self> {
-        let msg = Arc::new(Self {
-            window: MsgWindow::default(),
-            alive: Mutex::new(None),
-        });
-        let window = &msg.window;
+    ) -> Owned<Self> {
+        let window = MsgWindow::default();
         window.refs.store(1, Ordering::Relaxed);
         window.op_code.store(i16::from(opcode), Ordering::Relaxed);
         window.has_fin.store(c_int::from(fin), Ordering::Relaxed);
@@ -43,17 +43,16 @@ impl Msg {
             .store(c_int::from(masked), Ordering::Relaxed);
         window.payload.store(payload, Ordering::Relaxed);
         window.payload_size.store(size, Ordering::Relaxed);
-        *relock(&msg.alive) = Some(Arc::clone(&msg));
-        msg
+        Owned::new(Self { window })
     }
 
     /// An empty holder with one reference: no payload, not final, a fragment.
-    pub fn create() -> Arc<Self> {
+    pub(crate) fn create() -> Owned<Self> {
         Self::make(0, false, false, false, ptr::null_mut(), 0)
     }
 
     /// What was received, with one reference; `None` when memory is short.
-    pub(crate) fn received(data: Data<CBuf>) -> Option<Arc<Self>> {
+    pub(crate) fn received(data: Data<CBuf>) -> Option<Owned<Self>> {
         let (payload, size) = data.payload.into_raw();
         if payload.is_null() {
             return None;
@@ -73,7 +72,7 @@ impl Msg {
     }
 
     /// A ping's payload, for its handler.
-    pub(crate) fn ping(payload: CBuf) -> Option<Arc<Self>> {
+    pub(crate) fn ping(payload: CBuf) -> Option<Owned<Self>> {
         Self::received(Data {
             opcode: 9,
             payload,
@@ -84,27 +83,8 @@ impl Msg {
         })
     }
 
-    pub(crate) fn as_c(this: &Arc<Self>) -> *mut noPollMsg {
-        Arc::as_ptr(this).cast::<noPollMsg>().cast_mut()
-    }
-
-    /// One more visible reference.
-    pub fn acquire(&self) {
-        self.window.refs.fetch_add(1, Ordering::AcqRel);
-    }
-
-    /// Drops one visible reference, and the message with the last.
-    pub fn release(this: &Arc<Self>) {
-        let before = this
-            .window
-            .refs
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |refs| {
-                (refs > 0).then(|| refs - 1)
-            });
-        if before == Ok(1) {
-            let alive = relock(&this.alive).take();
-            drop(alive);
-        }
+    pub(crate) fn as_c(this: &Owned<Self>) -> *mut noPollMsg {
+        Owned::as_ptr(this).cast::<noPollMsg>()
     }
 
     /// The visible count.
@@ -144,13 +124,13 @@ impl Msg {
 
     /// `first` followed by `second`. FIN and opcode are `first`'s: whoever joins pieces asks the
     /// last piece whether the message is complete, and the joined message for its type.
-    pub fn join(first: Option<&Arc<Self>>, second: Option<&Arc<Self>>) -> Option<Arc<Self>> {
+    pub(crate) fn join(
+        first: Option<&Owned<Self>>,
+        second: Option<&Owned<Self>>,
+    ) -> Option<Owned<Self>> {
         let (first, second) = match (first, second) {
             (None, None) => return None,
-            (Some(only), None) | (None, Some(only)) => {
-                only.acquire();
-                return Some(Arc::clone(only));
-            }
+            (Some(only), None) | (None, Some(only)) => return Some(only.clone()),
             (Some(first), Some(second)) => (first, second),
         };
         let (payload, size) = cbuf::join(first.content(), second.content())?;

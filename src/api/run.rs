@@ -35,7 +35,9 @@ pub fn wait(ctx: &Arc<Ctx>, timeout: c_long) -> (c_int, Errno) {
         ctx.looping.push_ready(&conn, Ready::READ);
     }
     let mut buffer = ctx.looping.take_buffer();
+    let waiting = dispatch::begin(ctx);
     let outcome = passes(ctx, deadline, &mut buffer);
+    drop(waiting);
     ctx.looping.give_buffer(buffer);
     let outermost = ctx.looping.leave() == 0;
     if outermost {
@@ -58,27 +60,29 @@ fn passes(
     buffer: &mut Vec<u8>,
 ) -> std::io::Result<c_int> {
     let mut events = Vec::new();
+    let mut engine = Ctx::engine(ctx)?;
+    let mut linger_news = true;
     loop {
         if buffer.len() != BUFFER {
             *buffer = ctx.looping.take_buffer();
         }
         Ctx::collect_dead(ctx);
-        let engine = Ctx::engine(ctx)?;
-        let linger_until = ctx.lingering.drive(&engine);
-        let until = [deadline, linger_until, ctx.looping.next_try()];
-        let until = until.into_iter().flatten().min();
+        if !engine.is_ours() {
+            engine = Ctx::engine(ctx)?;
+        }
+        let linger_until = ctx.lingering.drive(&engine, linger_news);
         let pause = if ctx.looping.ready_count() > 0 || ctx.looping.stopped() {
             Some(Duration::ZERO)
         } else {
+            let until = [deadline, linger_until, ctx.looping.next_try()];
+            let until = until.into_iter().flatten().min();
             until.map(|until| until.saturating_duration_since(Instant::now()))
         };
         events.clear();
         engine.wait(pause, &mut events)?;
-        for event in &events {
-            note(ctx, event);
-        }
-        let now = Instant::now();
-        ctx.looping.retry_starved(now);
+        linger_news = events.iter().any(|event| event.token == linger::TOKEN);
+        ctx.note_events(events.iter().filter_map(reason));
+        ctx.looping.retry_starved();
         // Whoever becomes ready meanwhile gets the next pass.
         for _ in 0..ctx.looping.ready_count() {
             let Some(conn) = ctx.looping.pop_ready() else {
@@ -96,14 +100,12 @@ fn passes(
     }
 }
 
-fn note(ctx: &Arc<Ctx>, event: &Event) {
+/// Whom an event concerns, and why to look there.
+fn reason(event: &Event) -> Option<(Token, Ready)> {
     if event.token == engine::WAKE || event.token == linger::TOKEN {
         // The next turn of the loop looks at what it was woken for.
-        return;
+        return None;
     }
-    let Some(conn) = ctx.find(Token::from_raw(event.token)) else {
-        return;
-    };
     let mut what = Ready::NONE;
     if event.readable || event.closed {
         what = what.with(Ready::READ);
@@ -114,7 +116,7 @@ fn note(ctx: &Arc<Ctx>, event: &Event) {
     if event.writable {
         what = what.with(Ready::WRITE);
     }
-    ctx.looping.push_ready(&conn, what);
+    Some((Token::from_raw(event.token), what))
 }
 
 /// One attempt to write everybody's backlog; true while some is left.

@@ -7,6 +7,7 @@ pub(crate) mod fork;
 pub(crate) mod wake;
 
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub(crate) struct Engine {
     /// Absent while a thread is inside the system call.
     waiting: Mutex<Option<Waiting>>,
     returned: Condvar,
+    /// Threads that wait for `returned`; a notification is a system call, also when nobody does.
+    queueing: AtomicUsize,
     registry: Registry,
     generation: u32,
 }
@@ -54,6 +57,7 @@ impl Engine {
                 events: Events::with_capacity(1024),
             })),
             returned: Condvar::new(),
+            queueing: AtomicUsize::new(0),
             registry,
             generation: fork::generation(),
         })
@@ -94,7 +98,9 @@ impl Engine {
             let pause = timeout
                 .unwrap_or(Duration::from_secs(1))
                 .min(Duration::from_secs(1));
+            self.queueing.fetch_add(1, Ordering::SeqCst);
             let waited = self.returned.wait_timeout(slot, pause);
+            self.queueing.fetch_sub(1, Ordering::SeqCst);
             drop(waited);
             return Ok(());
         };
@@ -109,7 +115,10 @@ impl Engine {
             }));
         }
         *relock(&self.waiting) = Some(waiting);
-        self.returned.notify_one();
+        // Who queues is counted before it lets go of the slot.
+        if self.queueing.load(Ordering::SeqCst) > 0 {
+            self.returned.notify_one();
+        }
         match result {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             result => result,

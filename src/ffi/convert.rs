@@ -9,10 +9,22 @@ use crate::abi::types::{noPollConn, noPollConnOpts, noPollCtx, noPollMsg};
 use crate::api::{Conn, Ctx, Msg, Opts};
 
 /// An object that C knows by the address of its contents.
-pub(super) trait Handle: Sized {
+pub(super) trait Object: Sized {
     /// The opaque type it has in C.
     type C;
 
+    /// The object for as long as the caller has it; for calls that run nothing else.
+    ///
+    /// # Safety
+    /// `pointer` is a handle, and stays one while the reference is used.
+    unsafe fn borrow<'a>(pointer: *mut Self::C) -> Option<&'a Self> {
+        // SAFETY: a live handle is the address of the object, which is only ever shared.
+        unsafe { pointer.cast_const().cast::<Self>().as_ref() }
+    }
+}
+
+/// An object that the library refers to beside the references C counts.
+pub(super) trait Handle: Object {
     /// Keeps the object alive while a call works on it: a handler may release it meanwhile.
     ///
     /// # Safety
@@ -28,15 +40,6 @@ pub(super) trait Handle: Sized {
         Some(unsafe { Arc::from_raw(object) })
     }
 
-    /// The object for as long as the caller has it; for calls that run nothing else.
-    ///
-    /// # Safety
-    /// `pointer` is a handle, and stays one while the reference is used.
-    unsafe fn borrow<'a>(pointer: *mut Self::C) -> Option<&'a Self> {
-        // SAFETY: a live handle is the address of the object, which is only ever shared.
-        unsafe { pointer.cast_const().cast::<Self>().as_ref() }
-    }
-
     /// What C gets for an object; NULL for none.
     fn to_c(object: Option<Arc<Self>>) -> *mut Self::C {
         object.map_or(std::ptr::null_mut(), |object| {
@@ -45,33 +48,51 @@ pub(super) trait Handle: Sized {
     }
 }
 
-impl Handle for Ctx {
+impl Object for Ctx {
     type C = noPollCtx;
 }
 
-impl Handle for Conn {
+impl Object for Conn {
     type C = noPollConn;
 }
 
-impl Handle for Opts {
+impl Object for Opts {
     type C = noPollConnOpts;
 }
 
-impl Handle for Msg {
+impl Object for Msg {
     type C = noPollMsg;
 }
+
+impl Handle for Ctx {}
+impl Handle for Conn {}
+impl Handle for Opts {}
 
 /// Asks an object something that runs no handlers; `fallback` for NULL.
 ///
 /// # Safety
 /// `pointer` is a handle.
-pub(super) unsafe fn ask<T: Handle, R>(
+pub(super) unsafe fn ask<T: Object, R>(
     pointer: *mut T::C,
     fallback: R,
     question: impl FnOnce(&T) -> R,
 ) -> R {
     // SAFETY: as this function demands.
     boundary(fallback, || Some(question(unsafe { T::borrow(pointer) }?)))
+}
+
+/// Reads something of an object that takes neither locks nor memory nor system calls, so that
+/// neither a panic nor `errno` is a concern; `fallback` for NULL.
+///
+/// # Safety
+/// `pointer` is a handle.
+pub(super) unsafe fn look<T: Object, R>(
+    pointer: *mut T::C,
+    fallback: R,
+    question: impl FnOnce(&T) -> R,
+) -> R {
+    // SAFETY: as this function demands.
+    unsafe { T::borrow(pointer) }.map_or(fallback, question)
 }
 
 /// A string argument.

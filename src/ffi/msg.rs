@@ -1,10 +1,12 @@
 //! Messages. A message is independent of its connection and context.
 
 use std::ffi::{c_int, c_uchar};
+use std::mem::ManuallyDrop;
 use std::ptr;
 
 use super::boundary::boundary;
-use super::convert::{Handle, ask};
+use super::convert::look;
+use crate::abi::counted::Owned;
 use crate::abi::types::{NOPOLL_PAYLOAD_SIZE, OpCode, noPollMsg, noPollOpCode, nopoll_bool};
 use crate::api::Msg;
 
@@ -13,7 +15,21 @@ use crate::api::Msg;
 /// Returns it with one reference, the caller's.
 #[unsafe(no_mangle)]
 pub extern "C" fn nopoll_msg_new() -> *mut noPollMsg {
-    boundary(ptr::null_mut(), || Some(Msg::to_c(Some(Msg::create()))))
+    boundary(ptr::null_mut(), || Some(to_c(Some(Msg::create()))))
+}
+
+/// What C gets for a message, with the reference on it; NULL for none.
+pub(in crate::ffi) fn to_c(msg: Option<Owned<Msg>>) -> *mut noPollMsg {
+    msg.map_or(ptr::null_mut(), |msg| Owned::into_raw(msg).cast())
+}
+
+/// A message as the library refers to it, without taking a reference of the caller's.
+///
+/// # Safety
+/// `msg` is a handle, and stays one while the result is used.
+unsafe fn shared(msg: *mut noPollMsg) -> Option<ManuallyDrop<Owned<Msg>>> {
+    // SAFETY: never dropped, so no reference is given away.
+    unsafe { Owned::from_raw(msg.cast()) }.map(ManuallyDrop::new)
 }
 
 /// Takes a reference on a message. Returns 1; 0 for NULL.
@@ -22,12 +38,12 @@ pub extern "C" fn nopoll_msg_new() -> *mut noPollMsg {
 /// `msg` is a handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nopoll_msg_ref(msg: *mut noPollMsg) -> nopoll_bool {
-    let acquire = |msg: &Msg| {
-        msg.acquire();
-        1
-    };
     // SAFETY: a handle, as this function demands.
-    unsafe { ask(msg, 0, acquire) }
+    let Some(msg) = (unsafe { shared(msg) }) else {
+        return 0;
+    };
+    Owned::into_raw(Owned::clone(&msg));
+    1
 }
 
 /// Drops a reference on a message; the last one releases message and payload.
@@ -37,8 +53,8 @@ pub unsafe extern "C" fn nopoll_msg_ref(msg: *mut noPollMsg) -> nopoll_bool {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nopoll_msg_unref(msg: *mut noPollMsg) {
     boundary((), || {
-        // SAFETY: a handle, as this function demands.
-        Msg::release(&unsafe { Msg::retain(msg) }?);
+        // SAFETY: a handle, of which the caller gives one reference back.
+        drop(unsafe { Owned::<Msg>::from_raw(msg.cast()) });
         Some(())
     });
 }
@@ -50,7 +66,7 @@ pub unsafe extern "C" fn nopoll_msg_unref(msg: *mut noPollMsg) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nopoll_msg_ref_count(msg: *mut noPollMsg) -> c_int {
     // SAFETY: a handle, as this function demands.
-    unsafe { ask(msg, -1, Msg::ref_count) }
+    unsafe { look(msg, -1, Msg::ref_count) }
 }
 
 /// Returns the payload. It belongs to the message, and a NUL byte that is not counted follows it,
@@ -61,7 +77,7 @@ pub unsafe extern "C" fn nopoll_msg_ref_count(msg: *mut noPollMsg) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nopoll_msg_get_payload(msg: *mut noPollMsg) -> *const c_uchar {
     // SAFETY: a handle, as this function demands.
-    unsafe { ask(msg, ptr::null(), Msg::payload) }
+    unsafe { look(msg, ptr::null(), Msg::payload) }
 }
 
 /// Returns the bytes of payload in this message, which may be a part of its frame; -1 for NULL.
@@ -74,7 +90,7 @@ pub unsafe extern "C" fn nopoll_msg_get_payload(msg: *mut noPollMsg) -> *const c
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nopoll_msg_get_payload_size(msg: *mut noPollMsg) -> NOPOLL_PAYLOAD_SIZE {
     // SAFETY: a handle, as this function demands.
-    unsafe { ask(msg, -1, Msg::size) }
+    unsafe { look(msg, -1, Msg::size) }
 }
 
 /// Returns 1 when the message ends a WebSocket message: the FIN bit of its frame is set and no byte
@@ -85,7 +101,7 @@ pub unsafe extern "C" fn nopoll_msg_get_payload_size(msg: *mut noPollMsg) -> NOP
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nopoll_msg_is_final(msg: *mut noPollMsg) -> nopoll_bool {
     // SAFETY: a handle, as this function demands.
-    unsafe { ask(msg, 0, |msg: &Msg| nopoll_bool::from(msg.is_final())) }
+    unsafe { look(msg, 0, |msg: &Msg| nopoll_bool::from(msg.is_final())) }
 }
 
 /// Returns 1 when the message is a part of something larger: its FIN bit is off, it belongs to a
@@ -96,7 +112,7 @@ pub unsafe extern "C" fn nopoll_msg_is_final(msg: *mut noPollMsg) -> nopoll_bool
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nopoll_msg_is_fragment(msg: *mut noPollMsg) -> nopoll_bool {
     // SAFETY: a handle, as this function demands.
-    unsafe { ask(msg, 0, |msg: &Msg| nopoll_bool::from(msg.is_fragment())) }
+    unsafe { look(msg, 0, |msg: &Msg| nopoll_bool::from(msg.is_fragment())) }
 }
 
 /// Returns the opcode of the message's frame, as received; 0 for all but the first part of a frame
@@ -107,7 +123,7 @@ pub unsafe extern "C" fn nopoll_msg_is_fragment(msg: *mut noPollMsg) -> nopoll_b
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nopoll_msg_opcode(msg: *mut noPollMsg) -> noPollOpCode {
     // SAFETY: a handle, as this function demands.
-    unsafe { ask(msg, UNKNOWN, Msg::opcode) }
+    unsafe { look(msg, UNKNOWN, Msg::opcode) }
 }
 
 const UNKNOWN: noPollOpCode = OpCode::NOPOLL_UNKNOWN_OP_CODE as noPollOpCode;
@@ -129,7 +145,7 @@ pub unsafe extern "C" fn nopoll_msg_join(
 ) -> *mut noPollMsg {
     boundary(ptr::null_mut(), || {
         // SAFETY: handles, as this function demands.
-        let (first, second) = unsafe { (Msg::retain(msg), Msg::retain(msg2)) };
-        Some(Msg::to_c(Msg::join(first.as_ref(), second.as_ref())))
+        let (first, second) = unsafe { (shared(msg), shared(msg2)) };
+        Some(to_c(Msg::join(first.as_deref(), second.as_deref())))
     })
 }

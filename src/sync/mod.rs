@@ -12,13 +12,21 @@ pub(crate) mod handlers;
 
 use std::cell::{Cell, RefCell};
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use handlers::CMutex;
 
 thread_local! {
-    static DEPTH: Cell<u32> = const { Cell::new(0) };
+    /// How many locks the thread holds, and whether something waits for it to hold none.
+    static HELD: Cell<Held> = const { Cell::new(Held { locks: 0, deferred: false }) };
     static DEFERRED: RefCell<Vec<Box<dyn FnOnce()>>> = const { RefCell::new(Vec::new()) };
+}
+
+#[derive(Clone, Copy)]
+struct Held {
+    locks: u32,
+    deferred: bool,
 }
 
 /// A value behind the C program's mutex and our own.
@@ -37,48 +45,63 @@ impl<T> Lock<T> {
 
     pub(crate) fn lock(&self) -> Guard<'_, T> {
         debug_assert!(!held(), "two locks at a time");
-        if let Some(c) = &self.c {
+        let c = self.c.as_deref();
+        if let Some(c) = c {
             c.lock();
         }
-        DEPTH.with(|depth| depth.set(depth.get() + 1));
+        HELD.with(|held| {
+            let Held { locks, deferred } = held.get();
+            held.set(Held {
+                locks: locks + 1,
+                deferred,
+            });
+        });
         Guard {
-            c: self.c.as_deref(),
-            value: Some(relock(&self.value)),
+            value: relock(&self.value),
+            _rest: Release(c),
         }
     }
 }
 
 /// Holds a [`Lock`] until dropped, then runs what was deferred.
 pub(crate) struct Guard<'a, T> {
-    c: Option<&'a CMutex>,
-    value: Option<MutexGuard<'a, T>>,
+    // Dropped in this order.
+    value: MutexGuard<'a, T>,
+    _rest: Release<'a>,
 }
+
+/// What remains to be done once our own mutex is unlocked.
+struct Release<'a>(Option<&'a CMutex>);
 
 impl<T> Deref for Guard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.value.as_deref().expect("held until dropped")
+        &self.value
     }
 }
 
 impl<T> DerefMut for Guard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.value.as_deref_mut().expect("held until dropped")
+        &mut self.value
     }
 }
 
-impl<T> Drop for Guard<'_, T> {
+impl Drop for Release<'_> {
     fn drop(&mut self) {
-        self.value = None;
-        if let Some(c) = self.c {
+        if let Some(c) = self.0 {
             c.unlock();
         }
-        let left = DEPTH.with(|depth| {
-            depth.set(depth.get() - 1);
-            depth.get()
+        let Held { locks, deferred } = HELD.with(|held| {
+            let before = held.get();
+            let after = Held {
+                locks: before.locks - 1,
+                deferred: before.deferred,
+            };
+            held.set(after);
+            after
         });
-        if left == 0 {
+        if locks == 0 && deferred {
             run_deferred();
         }
     }
@@ -86,20 +109,34 @@ impl<T> Drop for Guard<'_, T> {
 
 /// True while this thread holds a [`Lock`].
 pub(crate) fn held() -> bool {
-    DEPTH.with(|depth| depth.get() > 0)
+    HELD.with(|held| held.get().locks > 0)
 }
 
 /// Runs `work` now, or as soon as this thread has released its lock.
 pub(crate) fn after_unlock(work: impl FnOnce() + 'static) {
-    if held() {
-        DEFERRED.with(|list| list.borrow_mut().push(Box::new(work)));
-    } else {
+    let Held { locks, .. } = HELD.with(Cell::get);
+    if locks == 0 {
         work();
+        return;
     }
+    DEFERRED.with(|list| list.borrow_mut().push(Box::new(work)));
+    HELD.with(|held| {
+        held.set(Held {
+            locks,
+            deferred: true,
+        });
+    });
 }
 
+#[cold]
 fn run_deferred() {
     loop {
+        HELD.with(|held| {
+            held.set(Held {
+                deferred: false,
+                ..held.get()
+            });
+        });
         let work = DEFERRED.with(|list| std::mem::take(&mut *list.borrow_mut()));
         if work.is_empty() {
             return;
@@ -107,6 +144,41 @@ fn run_deferred() {
         for job in work {
             job();
         }
+    }
+}
+
+/// A list that is empty nearly always and looked at in every pass of the loop: looking is a load.
+pub(crate) struct Rare<T> {
+    any: AtomicBool,
+    list: Mutex<Vec<T>>,
+}
+
+impl<T> Rare<T> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            any: AtomicBool::new(false),
+            list: Mutex::new(Vec::new()),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.any.load(Ordering::Acquire)
+    }
+
+    /// Looks at the list and changes it. `work` calls nothing that could come back here.
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Vec<T>) -> R) -> R {
+        let mut list = relock(&self.list);
+        let result = work(&mut list);
+        self.any.store(!list.is_empty(), Ordering::Release);
+        result
+    }
+
+    /// Takes everything out.
+    pub(crate) fn take(&self) -> Vec<T> {
+        if self.is_empty() {
+            return Vec::new();
+        }
+        self.with(std::mem::take)
     }
 }
 

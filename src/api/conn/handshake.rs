@@ -33,12 +33,7 @@ const REFUSED: Step = Step::Dead(Errno::ZERO);
 impl Conn {
     /// Advances the handshake with what is there.
     pub(super) fn handshake(this: &Arc<Self>, how: &mut How<'_>) -> Step {
-        let rules = RequestRules {
-            version: this.ctx.settings.version(),
-            lenient: this.lenient(),
-            require_origin: this.is_server() && this.requires_origin(),
-            pages: this.ctx.hooks().on_http.get().is_some(),
-        };
+        let rules = this.request_rules();
         let got = {
             let mut link = this.link.lock();
             if !link.is_live() {
@@ -79,6 +74,15 @@ impl Conn {
             this.ctx.touch(this, Ready::READ);
         }
         step
+    }
+
+    fn request_rules(&self) -> RequestRules {
+        RequestRules {
+            version: self.ctx.settings.version(),
+            lenient: self.lenient(),
+            require_origin: self.is_server() && self.requires_origin(),
+            pages: self.ctx.hooks().on_http.get().is_some(),
+        }
     }
 
     /// Server: the request is complete and well-formed.
@@ -250,10 +254,7 @@ impl Conn {
 
     /// A handler is being asked, or the constructor is at work: waiting for bytes is no use.
     pub(crate) fn is_deciding(&self) -> bool {
-        matches!(
-            self.link.lock().phase,
-            Phase::Idle | Phase::Deciding | Phase::Page(_)
-        )
+        self.link.lock().phase.is_deciding()
     }
 
     /// Advances the handshake as [`Self::is_ready`] does.

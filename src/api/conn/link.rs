@@ -14,6 +14,7 @@ use crate::transport::{Transport, would_block};
 
 use super::ahead::Ahead;
 use super::outbox::Outbox;
+use super::write::PAUSE_ABOVE;
 
 /// How far the opening handshake is.
 pub(crate) enum Phase {
@@ -31,6 +32,13 @@ pub(crate) enum Phase {
     Open,
 }
 
+impl Phase {
+    /// A handler is being asked, or the constructor is at work.
+    pub(crate) fn is_deciding(&self) -> bool {
+        matches!(self, Self::Idle | Self::Deciding | Self::Page(_))
+    }
+}
+
 /// Who reads.
 pub(crate) enum How<'a> {
     /// A call of the program: takes no byte that doesn't belong to the frame at hand.
@@ -41,6 +49,10 @@ pub(crate) enum How<'a> {
 
 /// One turn of the loop at one connection.
 pub(crate) struct Reading {
+    /// The connection has the loop's buffer.
+    pub(crate) lent: bool,
+    /// There may be something to read at all.
+    pub(crate) asked: bool,
     /// The event said that the peer has ended: a short read is not the last.
     pub(crate) closed: bool,
     /// The kernel has nothing more until the next event.
@@ -122,6 +134,12 @@ impl Link {
             return 0;
         }
         self.receiver.complete_items(self.ahead.bytes(), most)
+    }
+
+    /// Whether the peer has to read our bytes before the loop reads its.
+    pub(crate) fn must_pause(&mut self) -> bool {
+        self.paused = self.out.left() > PAUSE_ABOVE && self.out.has_backlog();
+        self.paused
     }
 
     /// One attempt to write what the constructor queued; true when it is out.

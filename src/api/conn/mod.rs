@@ -10,7 +10,7 @@
 //! | `read`, `stream`, `wait` | receiving |
 //! | `write`, `pending` | sending |
 //! | `close` | how one ends |
-//! | `watch`, `ready` | what the loop knows of it |
+//! | `watch`, `ready`, `turn` | what the loop knows of it and does with it |
 
 mod accept;
 mod ahead;
@@ -27,6 +27,7 @@ pub(crate) mod read;
 pub(crate) mod ready;
 mod refs;
 mod stream;
+mod turn;
 mod wait;
 mod watch;
 mod write;

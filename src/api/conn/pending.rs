@@ -24,8 +24,7 @@ fn count(n: usize) -> c_int {
 
 impl Conn {
     pub(crate) fn has_backlog(&self) -> bool {
-        let link = self.link.lock();
-        link.transport.is_some() && link.out.has_backlog()
+        self.link.lock().has_backlog()
     }
 
     /// Bytes of the queue.
@@ -46,38 +45,18 @@ impl Conn {
 
     /// One attempt to write backlog; true while some is left.
     pub(crate) fn flush_backlog(this: &Arc<Self>) -> bool {
-        let (left, resume) = {
+        let (left, resumes) = {
             let mut link = this.link.lock();
-            if link.transport.is_none() || !link.out.has_backlog() {
+            if !link.has_backlog() {
                 return false;
             }
-            link.flush();
-            let resume = link.paused && link.out.left() <= PAUSE_ABOVE;
-            if resume {
-                link.paused = false;
-            }
-            (link.out.has_backlog(), resume)
+            let resumes = link.flush_and_resume();
+            (link.out.has_backlog(), resumes)
         };
-        if resume {
+        if resumes {
             this.ctx.touch(this, Ready::READ);
         }
         left
-    }
-
-    /// The loop found the socket writable: owed bytes go out, too.
-    pub(crate) fn flush_all(this: &Arc<Self>) {
-        let resume = {
-            let mut link = this.link.lock();
-            link.flush();
-            let resume = link.paused && link.out.left() <= PAUSE_ABOVE;
-            if resume {
-                link.paused = false;
-            }
-            resume
-        };
-        if resume {
-            this.ctx.touch(this, Ready::READ);
-        }
     }
 
     /// Writes backlog until it is done, the peer takes nothing for a second, or five have passed.
@@ -201,6 +180,20 @@ impl Conn {
 }
 
 impl super::link::Link {
+    pub(super) fn has_backlog(&self) -> bool {
+        self.transport.is_some() && self.out.has_backlog()
+    }
+
+    /// One attempt to write; true when the loop may read from the peer again.
+    pub(super) fn flush_and_resume(&mut self) -> bool {
+        self.flush();
+        let resumes = self.paused && self.out.left() <= PAUSE_ABOVE;
+        if resumes {
+            self.paused = false;
+        }
+        resumes
+    }
+
     /// One attempt for the program: payload bytes of the owed frame, and a hard failure. `None`
     /// when there is no stream.
     fn attempt(&mut self) -> Option<(usize, Option<Errno>)> {

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use super::close::Ending;
 use super::handshake::Step;
-use super::link::{Got, How};
+use super::link::{Got, How, Phase};
 use super::{Conn, Role};
 use crate::abi::cbuf::CBuf;
+use crate::abi::counted::Owned;
 use crate::api::error::{Errno, Failure, Kind};
 use crate::api::msg::Msg;
 use crate::log::{Level, log};
@@ -18,7 +19,7 @@ use crate::transport::socket::{self, Readiness};
 
 /// What came of an attempt to receive.
 pub(crate) enum Received {
-    Message(Arc<Msg>),
+    Message(Owned<Msg>),
     /// A control frame was dealt with.
     Control,
     Blocked,
@@ -33,17 +34,24 @@ const SLICE: Duration = Duration::from_millis(100);
 impl Conn {
     /// Receives one item; drives the handshake first.
     pub(crate) fn receive(this: &Arc<Self>, how: &mut How<'_>, rules: &Rules) -> Received {
-        match Self::handshake(this, how) {
-            Step::Done => {}
-            Step::Blocked => return Received::Blocked,
-            Step::Dead(errno) => return Received::Dead(errno),
-        }
-        let got = {
-            let mut link = this.link.lock();
-            if !link.is_live() {
-                return Received::Dead(Errno::DEAD);
+        let got = loop {
+            {
+                let mut link = this.link.lock();
+                if !link.is_live() {
+                    return Received::Dead(Errno::DEAD);
+                }
+                if matches!(how, How::Loop(_)) && link.must_pause() {
+                    return Received::Blocked;
+                }
+                if matches!(link.phase, Phase::Open) {
+                    break link.next_item(how, rules);
+                }
             }
-            link.next_item(how, rules)
+            match Self::handshake(this, how) {
+                Step::Done => {}
+                Step::Blocked => return Received::Blocked,
+                Step::Dead(errno) => return Received::Dead(errno),
+            }
         };
         match got {
             Got::Item(Item::Data(data)) => match Msg::received(data) {
@@ -79,7 +87,7 @@ impl Conn {
         if let Some(hook) = this.hooks.on_ping.get() {
             if let Some(msg) = Msg::ping(payload) {
                 hook.call(this.ctx_ptr(), Self::as_c(this), Msg::as_c(&msg));
-                Msg::release(&msg);
+                drop(msg);
             }
         }
         Self::send_automatic_pong(this, &body);
@@ -109,7 +117,7 @@ impl Conn {
     }
 
     /// The next message, or nothing; a blocking descriptor waits for one.
-    pub fn get_msg(this: &Arc<Self>) -> (Option<Arc<Msg>>, Errno) {
+    pub(crate) fn get_msg(this: &Arc<Self>) -> (Option<Owned<Msg>>, Errno) {
         if this.is(Role::Listener) {
             return (None, Errno::WOULD_BLOCK);
         }

@@ -68,7 +68,6 @@ impl Conn {
         match Self::receive(this, &mut How::Direct, &this.stream_rules()) {
             Received::Message(msg) => {
                 let n = msg.with_bytes(|bytes| this.keep_leftover(bytes, buffer));
-                crate::api::msg::Msg::release(&msg);
                 Ok(n)
             }
             other => Err(other),

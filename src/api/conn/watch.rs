@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use super::close::Ending;
-use super::write::PAUSE_ABOVE;
 use super::{Conn, Role};
 use crate::api::ctx::registry::Token;
 use crate::engine::{Engine, fork};
@@ -37,6 +36,11 @@ impl Conn {
             && self.watched.generation.load(Ordering::Acquire) == fork::generation()
     }
 
+    /// Its place in the context's registry.
+    pub(crate) fn token(&self) -> Token {
+        Token::from_raw(self.token.load(Ordering::Acquire))
+    }
+
     /// Whether the context's registry has it.
     pub(crate) fn is_registered(&self) -> bool {
         self.token.load(Ordering::Acquire) != Token::NONE
@@ -45,13 +49,6 @@ impl Conn {
     /// Whether the loop has a control frame at hand.
     pub(crate) fn control_is_next(&self) -> bool {
         self.link.lock().control_is_next()
-    }
-
-    /// Whether the peer has to read our bytes before we read its.
-    pub(crate) fn pause_reading(&self) -> bool {
-        let mut link = self.link.lock();
-        link.paused = link.out.has_backlog() && link.out.left() > PAUSE_ABOVE;
-        link.paused
     }
 
     /// Has the poll object watch the descriptor.

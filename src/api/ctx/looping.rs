@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use mio::{Token as MioToken, Waker};
 
 use super::Ctx;
+use super::registry::Token;
 use crate::abi::errno;
 use crate::api::conn::Conn;
 use crate::api::conn::ready::Ready;
@@ -16,7 +17,7 @@ use crate::api::dispatch;
 use crate::engine::wake::WakeCell;
 use crate::engine::{self, Engine};
 use crate::log::{Level, log};
-use crate::sync::relock;
+use crate::sync::{Rare, relock};
 
 /// The size of the buffer the loop reads into.
 pub(crate) const BUFFER: usize = 64 * 1024;
@@ -30,10 +31,11 @@ pub(crate) struct Looping {
     wake: WakeCell,
     /// Connections that may have something to do, each at most once.
     ready: Mutex<VecDeque<Arc<Conn>>>,
+    ready_count: AtomicUsize,
     waits: AtomicI32,
     stopped: AtomicBool,
-    /// Listeners that ran out of descriptors, and when to try again.
-    starved: Mutex<Option<(Instant, Vec<Arc<Conn>>)>>,
+    /// Listeners that ran out of descriptors, and when to try each again.
+    starved: Rare<(Instant, Arc<Conn>)>,
     buffers: Mutex<Vec<Vec<u8>>>,
 }
 
@@ -43,9 +45,10 @@ impl Looping {
             engine: Mutex::new(None),
             wake: WakeCell::new(),
             ready: Mutex::new(VecDeque::new()),
+            ready_count: AtomicUsize::new(0),
             waits: AtomicI32::new(0),
             stopped: AtomicBool::new(false),
-            starved: Mutex::new(None),
+            starved: Rare::new(),
             buffers: Mutex::new(Vec::new()),
         }
     }
@@ -80,45 +83,57 @@ impl Looping {
     }
 
     pub(crate) fn pop_ready(&self) -> Option<Arc<Conn>> {
-        relock(&self.ready).pop_front()
+        let mut list = relock(&self.ready);
+        let conn = list.pop_front();
+        self.ready_count.store(list.len(), Ordering::Release);
+        conn
     }
 
     pub(crate) fn ready_count(&self) -> usize {
-        relock(&self.ready).len()
+        self.ready_count.load(Ordering::Acquire)
     }
 
     /// Queues a connection once.
     pub(crate) fn push_ready(&self, conn: &Arc<Conn>, what: Ready) {
         if conn.ready.add(what) {
-            relock(&self.ready).push_back(Arc::clone(conn));
+            let mut list = relock(&self.ready);
+            list.push_back(Arc::clone(conn));
+            self.ready_count.store(list.len(), Ordering::Release);
         }
     }
 
     /// A listener found no descriptor for a pending connection.
     pub(crate) fn starve(&self, listener: &Arc<Conn>) {
-        let mut starved = relock(&self.starved);
-        let (_, list) = starved.get_or_insert_with(|| (Instant::now() + STARVED_PAUSE, Vec::new()));
-        if !list.iter().any(|known| Arc::ptr_eq(known, listener)) {
-            list.push(Arc::clone(listener));
-        }
+        self.starved.with(|list| {
+            if !list.iter().any(|(_, known)| Arc::ptr_eq(known, listener)) {
+                list.push((Instant::now() + STARVED_PAUSE, Arc::clone(listener)));
+            }
+        });
     }
 
     /// When starved listeners are to be tried again.
     pub(crate) fn next_try(&self) -> Option<Instant> {
-        relock(&self.starved).as_ref().map(|(at, _)| *at)
+        if self.starved.is_empty() {
+            return None;
+        }
+        self.starved
+            .with(|list| list.iter().map(|&(at, _)| at).min())
     }
 
     /// Makes starved listeners ready again, once their time has come.
-    pub(crate) fn retry_starved(&self, now: Instant) {
-        let due = {
-            let mut starved = relock(&self.starved);
-            if starved.as_ref().is_some_and(|(at, _)| *at <= now) {
-                starved.take()
-            } else {
-                None
-            }
-        };
-        for listener in due.into_iter().flat_map(|(_, list)| list) {
+    pub(crate) fn retry_starved(&self) {
+        if self.starved.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        let (due, later) = self
+            .starved
+            .take()
+            .into_iter()
+            .partition(|(at, _)| *at <= now);
+        let due: Vec<(Instant, Arc<Conn>)> = due;
+        self.starved.with(|list| list.extend::<Vec<_>>(later));
+        for (_, listener) in due {
             self.push_ready(&listener, Ready::READ);
         }
     }
@@ -126,13 +141,28 @@ impl Looping {
     /// Drops everything that refers to connections or the kernel.
     pub(crate) fn clear(&self) {
         let ready = std::mem::take(&mut *relock(&self.ready));
-        let starved = relock(&self.starved).take();
+        let starved = self.starved.take();
         let engine = relock(&self.engine).take();
         drop((ready, starved, engine));
     }
 }
 
 impl Ctx {
+    /// Queues what the poll object reported, under one lock.
+    pub(crate) fn note_events(&self, events: impl Iterator<Item = (Token, Ready)>) {
+        let tables = self.tables.lock();
+        let mut list = relock(&self.looping.ready);
+        for (token, what) in events {
+            match tables.registry.get(token) {
+                Some(conn) if conn.ready.add(what) => list.push_back(Arc::clone(conn)),
+                _ => {}
+            }
+        }
+        self.looping
+            .ready_count
+            .store(list.len(), Ordering::Release);
+    }
+
     /// True while a wait is running.
     pub fn waiting(&self) -> bool {
         self.looping.waits.load(Ordering::SeqCst) > 0

@@ -7,7 +7,7 @@ pub(crate) mod settings;
 
 use std::ffi::{CStr, c_char, c_int, c_long};
 use std::ptr;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use crate::abi::callbacks::{ActionFn, CreatorFn, HttpFn, MessageFn, PostCheckFn};
@@ -62,6 +62,8 @@ pub struct Ctx {
     pub(crate) looping: Looping,
     pub(crate) lingering: Lingering,
     pub(crate) parked: parked::Parked,
+    /// Whether the registry has connections to collect.
+    has_dead: AtomicBool,
     /// Connections with unsent bytes of ours. May name some that have none any more.
     backlogged: Mutex<Vec<Weak<Conn>>>,
 }
@@ -95,6 +97,7 @@ impl Ctx {
             looping: Looping::new(),
             lingering: Lingering::new(),
             parked: parked::Parked::new(),
+            has_dead: AtomicBool::new(false),
             backlogged: Mutex::new(Vec::new()),
         });
         ctx.window.refs.store(1, Ordering::Relaxed);
@@ -193,7 +196,7 @@ impl Ctx {
             if conn.is_ok() {
                 this.arm(conn);
             } else {
-                this.tables.lock().registry.note_dead(conn);
+                this.note_dead(conn);
             }
         }
         true
@@ -252,10 +255,14 @@ impl Ctx {
     /// Remembers that a connection is to be collected by the next pass of a wait.
     pub(crate) fn note_dead(&self, conn: &Conn) {
         self.tables.lock().registry.note_dead(conn);
+        self.has_dead.store(true, Ordering::Release);
     }
 
     /// Unregisters everything that died since the last call.
     pub(crate) fn collect_dead(this: &Arc<Self>) {
+        if !this.has_dead.swap(false, Ordering::AcqRel) {
+            return;
+        }
         let dead = this.tables.lock().registry.take_dead();
         for conn in dead {
             Self::unregister(this, &conn);

@@ -5,7 +5,7 @@ use std::ffi::{c_char, c_int};
 use crate::abi::types::{noPollConn, noPollError};
 use crate::api::{Conn, error};
 use crate::ffi::boundary::boundary;
-use crate::ffi::convert::{Handle, ask};
+use crate::ffi::convert::{Object, ask};
 
 /// Returns the HTTP status of the server's answer to a client's request; 0 while none has come, for
 /// other connections and for NULL.

@@ -6,7 +6,8 @@ use std::ptr;
 use super::boundary::{boundary, boundary_errno};
 use super::convert::{Handle, bytes_mut, size};
 use crate::abi::types::{noPollConn, noPollMsg, nopoll_bool};
-use crate::api::{Conn, Errno, Msg};
+use crate::api::{Conn, Errno};
+use crate::ffi::msg::to_c;
 use crate::log::{Level, log};
 
 /// Returns the next message of a connection, completing the opening handshake first and handling
@@ -24,7 +25,7 @@ pub unsafe extern "C" fn nopoll_conn_get_msg(conn: *mut noPollConn) -> *mut noPo
     boundary_errno((ptr::null_mut(), Errno::Keep), || {
         // SAFETY: a handle, as this function demands.
         let (msg, errno) = Conn::get_msg(&unsafe { Conn::retain(conn) }?);
-        Some((Msg::to_c(msg), errno))
+        Some((to_c(msg), errno))
     })
 }
 
