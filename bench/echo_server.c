@@ -1,0 +1,95 @@
+/*
+ * echo_server.c - what is measured: an echo server on the library's public API.
+ *
+ *   echo_server [--sink] [--threads N] [--tls CERTIFICATE KEY] [PORT]
+ *
+ * Sends every message back as it came; with --sink it only takes them. With --threads it runs N
+ * contexts, each with a loop of its own, on the same port. Default settings otherwise. Prints
+ * "port N" once it listens.
+ */
+#include <nopoll.h>
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct settings {
+  int sink;
+  int threads;
+  const char *certificate;
+  const char *key;
+  const char *port;
+};
+
+static void on_msg (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr data)
+{
+  const struct settings *settings = data;
+  const char *payload = (const char *) nopoll_msg_get_payload (msg);
+  long size = nopoll_msg_get_payload_size (msg);
+
+  if (settings->sink)
+    return;
+  if (nopoll_msg_opcode (msg) == NOPOLL_TEXT_FRAME)
+    nopoll_conn_send_text (conn, payload, size);
+  else
+    nopoll_conn_send_binary (conn, payload, size);
+}
+
+static noPollConn *listen_on (noPollCtx *ctx, const struct settings *settings, const char *port)
+{
+  noPollConnOpts *opts = nopoll_conn_opts_new ();
+
+  if (settings->certificate == NULL)
+    return nopoll_listener_new_opts (ctx, opts, "127.0.0.1", port);
+  nopoll_conn_opts_set_ssl_certs (opts, settings->certificate, settings->key, NULL, NULL);
+  return nopoll_listener_tls_new_opts (ctx, opts, "127.0.0.1", port);
+}
+
+static noPollCtx *context (const struct settings *settings)
+{
+  noPollCtx *ctx = nopoll_ctx_new ();
+
+  nopoll_ctx_set_on_msg (ctx, on_msg, (noPollPtr) settings);
+  return ctx;
+}
+
+static int port_of (noPollConn *listener)
+{
+  struct sockaddr_in address;
+  socklen_t size = sizeof address;
+
+  getsockname (nopoll_conn_socket (listener), (struct sockaddr *) &address, &size);
+  return ntohs (address.sin_port);
+}
+
+int main (int argc, char **argv)
+{
+  static struct settings settings = { 0, 1, NULL, NULL, "0" };
+  noPollCtx *ctx;
+  noPollConn *listener;
+  int i;
+
+  for (i = 1; i < argc; i++) {
+    if (strcmp (argv[i], "--sink") == 0)
+      settings.sink = 1;
+    else if (strcmp (argv[i], "--tls") == 0 && i + 2 < argc) {
+      settings.certificate = argv[++i];
+      settings.key = argv[++i];
+    } else
+      settings.port = argv[i];
+  }
+  ctx = context (&settings);
+  listener = listen_on (ctx, &settings, settings.port);
+  if (!nopoll_conn_is_ok (listener)) {
+    fprintf (stderr, "can't listen: %s\n", nopoll_conn_get_error_text (NULL));
+    return 1;
+  }
+  printf ("port %d\n", port_of (listener));
+  fflush (stdout);
+  nopoll_loop_wait (ctx, 0);
+  nopoll_conn_close (listener);
+  nopoll_ctx_unref (ctx);
+  return 0;
+}

@@ -1,0 +1,148 @@
+//! Echoes: `depth` messages in flight on every connection, each reply checked.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::time::{Duration, Instant};
+
+use mio::{Events, Poll};
+
+use crate::handshake;
+use crate::idle;
+use crate::latency::Latency;
+use crate::options::Options;
+use crate::script::Script;
+use crate::stream::{Connector, Stream};
+
+/// What is handed to the kernel at once, at most.
+const CHUNK: u64 = 256 * 1024;
+
+struct Conn {
+    stream: Stream,
+    /// Position in the stream of requests, and of replies.
+    sent: u64,
+    got: u64,
+    /// When each of the messages in flight was sent.
+    begun: Vec<Instant>,
+}
+
+pub fn run(options: &Options) -> io::Result<()> {
+    let script = Script::new(options);
+    let connector = Connector::new(options.port, options.tls)?;
+    let mut poll = Poll::new()?;
+    let quiet = idle::open(options, &connector, options.idle)?;
+    let mut conns = Vec::with_capacity(options.connections);
+    for i in 0..options.connections {
+        let mut stream = connector.open(handshake::begin(options.raw))?;
+        stream.register(&poll, i)?;
+        conns.push(Conn {
+            stream,
+            sent: 0,
+            got: 0,
+            begun: vec![Instant::now(); options.depth],
+        });
+    }
+    let mut buffer = vec![0; CHUNK as usize];
+    let mut latency = Latency::new();
+    let warm = Instant::now() + options.warm_up();
+    let end = warm + options.duration;
+    let mut measured = None;
+    let (mut messages, mut before) = (0, 0);
+    for conn in &mut conns {
+        conn.send(&script, options.depth as u64)?;
+    }
+    let mut events = Events::with_capacity(1024);
+    let (begun, ended) = loop {
+        poll.poll(&mut events, Some(Duration::from_secs(5)))?;
+        if events.is_empty() {
+            return Err(io::Error::other("the server has fallen silent"));
+        }
+        let now = Instant::now();
+        if measured.is_none() && now >= warm {
+            measured = Some(now);
+            before = messages;
+            latency = Latency::new();
+        }
+        if let Some(begun) = measured.filter(|_| now >= end) {
+            break (begun, now);
+        }
+        for event in &events {
+            let conn = &mut conns[event.token().0];
+            messages += conn.receive(&script, &mut buffer, &mut latency)?;
+            conn.send(&script, options.depth as u64)?;
+        }
+    };
+    drop(quiet);
+    let rate = (messages - before) as f64 / (ended - begun).as_secs_f64();
+    println!(
+        "{{\"rate\": {rate:.1}, \"total\": {messages}, \"mb_per_s\": {:.2}, \
+         \"p50_us\": {:.1}, \"p90_us\": {:.1}, \"p99_us\": {:.1}, \"p99_9_us\": {:.1}}}",
+        rate * options.size as f64 / 1e6,
+        latency.percentile(50.0),
+        latency.percentile(90.0),
+        latency.percentile(99.0),
+        latency.percentile(99.9),
+    );
+    Ok(())
+}
+
+impl Conn {
+    /// Sends what may be in flight beyond what is.
+    fn send(&mut self, script: &Script, depth: u64) -> io::Result<()> {
+        let record = script.requests.record();
+        let allowed = (self.got / script.replies.record() + depth) * record;
+        if self.sent == allowed {
+            return Ok(());
+        }
+        let now = Instant::now();
+        while self.sent < allowed {
+            let bytes = script
+                .requests
+                .from(self.sent, (allowed - self.sent).min(CHUNK));
+            let n = match self.stream.write(bytes) {
+                Ok(n) => n as u64,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            };
+            let first = self.sent.div_ceil(record);
+            self.sent += n;
+            for message in first..self.sent.div_ceil(record) {
+                self.begun[(message % depth) as usize] = now;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes and checks what has come; returns how many messages that completes.
+    fn receive(
+        &mut self,
+        script: &Script,
+        buffer: &mut [u8],
+        latency: &mut Latency,
+    ) -> io::Result<u64> {
+        let record = script.replies.record();
+        let before = self.got / record;
+        loop {
+            let n = match self.stream.read(buffer) {
+                Ok(0) => return Err(io::Error::other("the server closed the connection")),
+                Ok(n) => n,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            };
+            if !script.replies.matches(self.got, &buffer[..n]) {
+                return Err(io::Error::other(format!(
+                    "wrong reply within {n} bytes at byte {} of the stream",
+                    self.got
+                )));
+            }
+            let done = self.got / record;
+            self.got += n as u64;
+            let now = Instant::now();
+            for message in done..self.got / record {
+                latency.add(now - self.begun[message as usize % self.begun.len()]);
+            }
+            if n < buffer.len() && !self.stream.is_buffered() {
+                break;
+            }
+        }
+        Ok(self.got / record - before)
+    }
+}
