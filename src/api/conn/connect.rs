@@ -209,6 +209,8 @@ impl Conn {
         }
         if let Err(failure) = Self::write_request(this, deadline) {
             this.fail_constructor(failure);
+            // Nobody needs half a request.
+            this.link.lock().out.drop_backlog();
             Self::finish(this, Ending::Shutdown);
             return;
         }
