@@ -441,6 +441,8 @@ void wire_open (struct wire_pair *pair, noPollCtx *ctx, int server)
   pair->listener = server ? wire_listener (pair->ctx) : NULL;
   pair->conn = server ? wire_accepted (pair->ctx, pair->listener, &pair->peer, 0)
                       : wire_client (pair->ctx, &pair->peer);
+  if (server)
+    nopoll_conn_ref (pair->conn);
 }
 
 void wire_close (struct wire_pair *pair)

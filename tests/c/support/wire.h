@@ -104,9 +104,10 @@ struct wire_pair {
   int server;
 };
 
-/* Makes one, with the context it names if it names one, else a new one. */
+/* Makes one, in ctx or, if that is NULL, a context of its own. There are two references, the
+ * registry's and one that nopoll_conn_close takes, in both roles. */
 void wire_open (struct wire_pair *pair, noPollCtx *ctx, int server);
-/* Releases everything; the connection, too, unless it is NULL. */
+/* Releases everything, the connection unless it is NULL. */
 void wire_close (struct wire_pair *pair);
 /* One frame from us to the library, masked as it must be. */
 void wire_put (struct wire_pair *pair, int first, const void *payload, long size);
