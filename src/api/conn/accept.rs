@@ -176,7 +176,9 @@ impl Conn {
         conn.lend(&conn.window.port, port.to_bytes());
         if let Some(opts) = opts {
             conn.limits.set(&opts.snapshot());
-            relock(&conn.cold).opts = Some(Arc::clone(opts));
+            let mut cold = relock(&conn.cold);
+            cold.opts = Some(Arc::clone(opts));
+            cold.adopted = Some(Arc::clone(opts));
         }
         conn.window.session.store(fd, Ordering::Release);
         Ctx::register(ctx, &conn);

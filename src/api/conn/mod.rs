@@ -83,6 +83,8 @@ struct Cold {
     listener: Weak<Conn>,
     /// A listener's options, and those of the listener that accepted this connection.
     opts: Option<Arc<Opts>>,
+    /// The same, when the reference on them is this object's to give back.
+    adopted: Option<Arc<Opts>>,
     /// Where a server redirected to.
     location: Option<Vec<u8>>,
     /// A listener's own certificate, key and chain files.

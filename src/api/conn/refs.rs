@@ -7,8 +7,8 @@ use std::ffi::c_int;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::Conn;
 use super::close::Ending;
-use super::{Conn, Role};
 use crate::api::ctx::Ctx;
 use crate::api::opts::Opts;
 use crate::log::{Level, log};
@@ -89,11 +89,9 @@ impl Conn {
         }
         this.ctx.remove(this);
         Self::finish(this, Ending::Silent);
-        if this.is(Role::Listener) {
-            let opts = relock(&this.cold).opts.take();
-            if let Some(opts) = opts {
-                Opts::release_if_needed(&opts);
-            }
+        let adopted = relock(&this.cold).adopted.take();
+        if let Some(opts) = adopted {
+            Opts::release_if_needed(&opts);
         }
         this.drop_ctx();
         let alive = relock(&this.alive).take();
