@@ -10,7 +10,7 @@ set(NOPOLL_LIBDIR "${PROJECT_BINARY_DIR}")
 set(NOPOLL_INCLUDEDIR "${PROJECT_BINARY_DIR}/include")
 configure_package_config_file(cmake/nopoll-config.cmake.in nopoll-config.cmake
   INSTALL_DESTINATION "${PROJECT_BINARY_DIR}" INSTALL_PREFIX "${PROJECT_BINARY_DIR}"
-  PATH_VARS NOPOLL_LIBDIR NOPOLL_INCLUDEDIR)
+  PATH_VARS NOPOLL_LIBDIR NOPOLL_INCLUDEDIR NO_CHECK_REQUIRED_COMPONENTS_MACRO)
 
 if(NOT NOPOLL_INSTALL)
   return()
@@ -20,7 +20,8 @@ set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/nopoll")
 set(NOPOLL_LIBDIR "${CMAKE_INSTALL_LIBDIR}")
 set(NOPOLL_INCLUDEDIR "${CMAKE_INSTALL_INCLUDEDIR}")
 configure_package_config_file(cmake/nopoll-config.cmake.in install/nopoll-config.cmake
-  INSTALL_DESTINATION "${package_dir}" PATH_VARS NOPOLL_LIBDIR NOPOLL_INCLUDEDIR)
+  INSTALL_DESTINATION "${package_dir}" PATH_VARS NOPOLL_LIBDIR NOPOLL_INCLUDEDIR
+  NO_CHECK_REQUIRED_COMPONENTS_MACRO)
 
 # pkg-config
 set(pc_libs_private "-lpthread -ldl -lm")

@@ -7,14 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=${1:-target/reference}
-if ! command -v doxygen >/dev/null; then
-    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
-        echo "doxygen is missing, and can't be installed here" >&2
-        exit 1
-    fi
-    apt-get update -q >/dev/null
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends doxygen >/dev/null
-fi
+scripts/need.sh doxygen
 mkdir -p "$out"
 (cat docs/reference/Doxyfile; echo "OUTPUT_DIRECTORY = $out") | doxygen -
 # One page per group, one per function.

@@ -49,22 +49,11 @@ stage() {
 }
 
 install() {
-    local missing=()
-    command -v cmake >/dev/null || missing+=(cmake)
-    command -v clang >/dev/null || missing+=(clang)
-    command -v valgrind >/dev/null || missing+=(valgrind)
-    command -v pkg-config >/dev/null || missing+=(pkg-config)
-    # clang's sanitizer runtimes come in a package of their own.
-    if command -v apt-get >/dev/null && ! ls /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.asan-*.a >/dev/null 2>&1; then
-        missing+=(libclang-rt-14-dev)
-    fi
-    [ ${#missing[@]} -eq 0 ] && return
-    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
-        echo "missing, and can't be installed here: ${missing[*]}" >&2
-        exit 1
-    fi
-    say "installing ${missing[*]}"
-    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" || exit 1
+    scripts/need.sh cmake clang valgrind pkg-config doxygen g++ \
+        /usr/include/openssl/ssl.h=libssl-dev &&
+        # clang's sanitizer runtimes come in a package of their own.
+        scripts/need.sh "/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.asan-*.a=libclang-rt-$(
+            clang -dumpversion | cut -d. -f1)-dev"
 }
 
 fmt() { cargo fmt --check; }
@@ -90,7 +79,7 @@ autobahn() {
 fuzz() { scripts/fuzz.sh 10; }
 interop() { python3 tests/interop/run.py --bin "$CARGO_TARGET_DIR/examples-c"; }
 
-install
+install || exit 1
 wanted=("$@")
 run() {
     if [ ${#wanted[@]} -eq 0 ] || [[ " ${wanted[*]} " == *" $1 "* ]]; then
