@@ -10,7 +10,9 @@ use crate::protocol::Payload;
 pub(crate) struct CBuf {
     data: *mut u8,
     len: usize,
-    /// Initialised bytes behind `data`; the NUL needs one more than `len`.
+    /// How many bytes of `data` are initialised, at least `len`.
+    initialised: usize,
+    /// The NUL needs one more than `len`.
     capacity: usize,
 }
 
@@ -26,20 +28,10 @@ impl CBuf {
         if capacity <= self.capacity {
             return true;
         }
-        let data = if self.data.is_null() {
-            // Fresh pages of a big block are zero anyway: calloc knows, a later memset would not.
-            // SAFETY: plain allocation.
-            unsafe { libc::calloc(1, capacity) }.cast::<u8>()
-        } else {
-            // SAFETY: `data` came from the same allocator.
-            unsafe { libc::realloc(self.data.cast::<c_void>(), capacity) }.cast::<u8>()
-        };
+        // SAFETY: `data` is NULL or came from the same allocator.
+        let data = unsafe { libc::realloc(self.data.cast::<c_void>(), capacity) }.cast::<u8>();
         if data.is_null() {
             return false;
-        }
-        if !self.data.is_null() {
-            // SAFETY: the block is `capacity` bytes long; only its new tail is written.
-            unsafe { ptr::write_bytes(data.add(self.capacity), 0, capacity - self.capacity) };
         }
         self.data = data;
         self.capacity = capacity;
@@ -63,6 +55,7 @@ impl Payload for CBuf {
         Self {
             data: ptr::null_mut(),
             len: 0,
+            initialised: 0,
             capacity: 0,
         }
     }
@@ -90,12 +83,18 @@ impl Payload for CBuf {
             }
         }
         let room = (self.capacity - self.len - 1).min(most);
-        // SAFETY: everything up to `capacity` is initialised and ours.
+        let fresh = (self.len + room).saturating_sub(self.initialised);
+        if fresh > 0 {
+            // SAFETY: ends behind the room, which is within the block.
+            unsafe { ptr::write_bytes(self.data.add(self.initialised), 0, fresh) };
+            self.initialised += fresh;
+        }
+        // SAFETY: within the block, initialised and ours.
         Some(unsafe { std::slice::from_raw_parts_mut(self.data.add(self.len), room) })
     }
 
     fn commit(&mut self, n: usize) {
-        debug_assert!(self.len + n < self.capacity.max(1));
+        assert!(self.len + n <= self.initialised, "more than was lent");
         self.len += n;
     }
 }

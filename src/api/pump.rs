@@ -6,6 +6,7 @@ use crate::abi::counted::Owned;
 use crate::api::conn::link::{How, Reading};
 use crate::api::conn::read::Received;
 use crate::api::conn::ready::Ready;
+use crate::api::conn::turn::Workspace;
 use crate::api::conn::{Accepted, Conn, Role};
 use crate::api::ctx::Ctx;
 use crate::api::dispatch;
@@ -15,7 +16,7 @@ use crate::api::msg::Msg;
 const ACCEPTS: u32 = 64;
 
 /// Serves a ready connection.
-pub(crate) fn serve(ctx: &Arc<Ctx>, conn: &Arc<Conn>, buffer: &mut Vec<u8>) {
+pub(crate) fn serve(ctx: &Arc<Ctx>, conn: &Arc<Conn>, work: &mut Workspace) {
     let ready = conn.ready.take();
     if !conn.is_ok() || !conn.is_registered() {
         return;
@@ -25,11 +26,11 @@ pub(crate) fn serve(ctx: &Arc<Ctx>, conn: &Arc<Conn>, buffer: &mut Vec<u8>) {
     if conn.is(Role::Listener) {
         accept(ctx, conn);
     } else {
-        let mut reading = Conn::begin_turn(conn, ready, buffer);
+        let mut reading = Conn::begin_turn(conn, ready, work);
         if ready.has(Ready::READ) {
             receive_batch(ctx, conn, &mut reading);
         }
-        Conn::end_turn(conn, &reading, buffer);
+        Conn::end_turn(conn, &reading, work);
     }
     Conn::transient_release(conn);
     drop(turn);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::api::conn::ready::Ready;
+use crate::api::conn::turn::Workspace;
 use crate::api::ctx::Ctx;
-use crate::api::ctx::looping::BUFFER;
 use crate::api::ctx::registry::Token;
 use crate::api::error::Errno;
 use crate::api::{dispatch, linger, pump};
@@ -34,11 +34,11 @@ pub fn wait(ctx: &Arc<Ctx>, timeout: c_long) -> (c_int, Errno) {
     for conn in dispatch::serving(ctx) {
         ctx.looping.push_ready(&conn, Ready::READ);
     }
-    let mut buffer = ctx.looping.take_buffer();
+    let mut work = ctx.looping.take_workspace();
     let waiting = dispatch::begin(ctx);
-    let outcome = passes(ctx, deadline, &mut buffer);
+    let outcome = passes(ctx, deadline, &mut work);
     drop(waiting);
-    ctx.looping.give_buffer(buffer);
+    ctx.looping.give_workspace(work);
     let outermost = ctx.looping.leave() == 0;
     if outermost {
         match outcome {
@@ -57,15 +57,13 @@ pub fn wait(ctx: &Arc<Ctx>, timeout: c_long) -> (c_int, Errno) {
 fn passes(
     ctx: &Arc<Ctx>,
     deadline: Option<Instant>,
-    buffer: &mut Vec<u8>,
+    work: &mut Workspace,
 ) -> std::io::Result<c_int> {
     let mut events = Vec::new();
     let mut engine = Ctx::engine(ctx)?;
     let mut linger_news = true;
     loop {
-        if buffer.len() != BUFFER {
-            *buffer = ctx.looping.take_buffer();
-        }
+        work.restore();
         Ctx::collect_dead(ctx);
         if !engine.is_ours() {
             engine = Ctx::engine(ctx)?;
@@ -88,7 +86,7 @@ fn passes(
             let Some(conn) = ctx.looping.pop_ready() else {
                 break;
             };
-            pump::serve(ctx, &conn, buffer);
+            pump::serve(ctx, &conn, work);
         }
         // A handler may have given the context's last reference back.
         if ctx.looping.stopped() || ctx.ref_count() <= 0 {

@@ -8,6 +8,7 @@ use std::io::{self, IoSlice};
 use std::mem::{self, MaybeUninit};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ptr;
+use std::slice;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -40,8 +41,45 @@ pub(crate) fn receive(fd: Fd, buffer: &mut [u8], flags: c_int) -> io::Result<usi
     }
 }
 
-/// `sendmsg` without SIGPIPE, restarted when interrupted.
+/// Up to this size, putting the parts together costs less than having the kernel read a list.
+const JOINED: usize = 2048;
+
+/// `send` without SIGPIPE, of several parts at once, restarted when interrupted.
 pub(crate) fn send(fd: Fd, parts: &[IoSlice<'_>], flags: c_int) -> io::Result<usize> {
+    let size: usize = parts.iter().map(|part| part.len()).sum();
+    if let [whole] = parts {
+        return send_one(fd, whole, flags);
+    }
+    if size > JOINED {
+        return send_parts(fd, parts, flags);
+    }
+    let mut joined = [MaybeUninit::<u8>::uninit(); JOINED];
+    let start = joined.as_mut_ptr().cast::<u8>();
+    let mut end = start;
+    for part in parts {
+        // SAFETY: all parts together fit, as checked.
+        end = unsafe {
+            ptr::copy_nonoverlapping(part.as_ptr(), end, part.len());
+            end.add(part.len())
+        };
+    }
+    // SAFETY: the first `size` bytes have just been written.
+    send_one(fd, unsafe { slice::from_raw_parts(start, size) }, flags)
+}
+
+fn send_one(fd: Fd, bytes: &[u8], flags: c_int) -> io::Result<usize> {
+    let flags = flags | libc::MSG_NOSIGNAL;
+    loop {
+        // SAFETY: `bytes` is readable for its length.
+        let n = unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), flags) };
+        match check_size(n) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+fn send_parts(fd: Fd, parts: &[IoSlice<'_>], flags: c_int) -> io::Result<usize> {
     // SAFETY: all-zero is a valid msghdr.
     let mut message: libc::msghdr = unsafe { mem::zeroed() };
     message.msg_iov = parts.as_ptr().cast_mut().cast::<libc::iovec>();

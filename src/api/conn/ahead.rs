@@ -4,7 +4,7 @@
 //! handler calls on that connection sees the bytes in order; what a stopped wait leaves behind is
 //! kept in a copy of just that size.
 
-use crate::api::ctx::looping::BUFFER;
+use super::turn::BUFFER;
 
 /// The unread part of a buffer.
 #[derive(Default)]

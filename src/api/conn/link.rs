@@ -51,6 +51,8 @@ pub(crate) enum How<'a> {
 pub(crate) struct Reading {
     /// The connection has the loop's buffer.
     pub(crate) lent: bool,
+    /// And its queue.
+    pub(crate) lent_queue: bool,
     /// There may be something to read at all.
     pub(crate) asked: bool,
     /// The event said that the peer has ended: a short read is not the last.

@@ -27,7 +27,7 @@ pub(crate) mod read;
 pub(crate) mod ready;
 mod refs;
 mod stream;
-mod turn;
+pub(crate) mod turn;
 mod wait;
 mod watch;
 mod write;

@@ -5,33 +5,19 @@
 //! back is kept as credit. *Backlog* is everything the program believes to be gone: the rest of a
 //! frame the loop must not wait for, frames gathered to be written together, and the library's own
 //! pongs, close frames and handshake answers.
+//!
+//! Most connections have none of it, and keep nothing but a position and a flag. During its turn a
+//! connection borrows the loop's queue, so that gathering replies takes no memory from the heap.
 
-use std::collections::VecDeque;
+mod queue;
+
 use std::io::{self, IoSlice};
 
 use crate::engine::fork;
 use crate::transport::{Transport, would_block};
 
-struct Segment {
-    bytes: Vec<u8>,
-    written: usize,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// The first `header` bytes don't count as payload.
-    Owed {
-        header: usize,
-    },
-    Backlog,
-}
-
-impl Segment {
-    fn left(&self) -> usize {
-        self.bytes.len() - self.written
-    }
-}
+pub(crate) use queue::Queue;
+use queue::{Kind, Segment};
 
 /// How far one attempt to write got.
 #[derive(Default)]
@@ -44,26 +30,19 @@ pub(crate) struct Progress {
     pub(crate) error: Option<io::Error>,
 }
 
-/// The queue, written front to back.
+/// What is queued, and what the program has yet to hear of it.
 #[derive(Default)]
 pub(crate) struct Outbox {
-    segments: VecDeque<Segment>,
-    /// Bytes left in all segments.
-    left: usize,
+    /// None while there is nothing in it, unless it is the loop's.
+    queue: Option<Box<Queue>>,
     /// Payload of owed frames written without the program knowing.
     credit: usize,
-    /// A pong that must wait for an older frame; a newer one replaces it.
-    pong: Option<Vec<u8>>,
+    /// Position in the stream of everything written so far.
+    written: u64,
     /// The last attempt was cut short by the kernel.
     blocked: bool,
     /// A frame is being written with a pause inside: nothing else may be.
     held: bool,
-    /// Position in the stream of everything queued so far.
-    queued: u64,
-    /// Position in the stream of everything written so far.
-    written: u64,
-    /// See [`fork`]: backlog belongs to the process that made it.
-    generation: u32,
 }
 
 /// More segments than this in one call are no gain.
@@ -72,8 +51,17 @@ const MOST_PARTS: usize = 16;
 const MOST_EXTRA: usize = 2;
 
 impl Outbox {
+    /// What is queued; `None` when that is nothing.
+    fn queued(&self) -> Option<&Queue> {
+        self.queue.as_deref().filter(|queue| !queue.is_empty())
+    }
+
+    fn queue(&mut self) -> &mut Queue {
+        self.queue.get_or_insert_default()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.segments.is_empty() && self.pong.is_none()
+        self.queued().is_none()
     }
 
     /// Nothing queued and nobody in the middle of a frame.
@@ -82,7 +70,7 @@ impl Outbox {
     }
 
     pub(crate) fn left(&self) -> usize {
-        self.left
+        self.queue.as_ref().map_or(0, |queue| queue.left)
     }
 
     pub(crate) fn is_blocked(&self) -> bool {
@@ -94,16 +82,12 @@ impl Outbox {
     }
 
     pub(crate) fn has_backlog(&self) -> bool {
-        self.pong.is_some() || self.segments.iter().any(|s| s.kind == Kind::Backlog)
+        self.queued().is_some_and(Queue::has_backlog)
     }
 
     /// Bytes of the owed frame, header included.
     pub(crate) fn owed_left(&self) -> usize {
-        self.segments
-            .iter()
-            .filter(|segment| segment.kind != Kind::Backlog)
-            .map(Segment::left)
-            .sum()
+        self.queued().map_or(0, Queue::owed_left)
     }
 
     pub(crate) fn credit(&self) -> usize {
@@ -128,65 +112,76 @@ impl Outbox {
 
     /// Stream position behind everything queued.
     pub(crate) fn end(&self) -> u64 {
-        self.queued
+        self.written + self.left() as u64
     }
 
     pub(crate) fn has_written(&self, position: u64) -> bool {
         self.written >= position
     }
 
-    fn push(&mut self, bytes: Vec<u8>, written: usize, kind: Kind) {
-        self.generation = fork::generation();
-        let left = bytes.len() - written;
-        self.left += left;
-        self.queued += left as u64;
-        self.segments.push_back(Segment {
-            bytes,
-            written,
-            kind,
-        });
+    /// Lends the loop's queue for a turn; false when the connection has its own.
+    pub(crate) fn lend(&mut self, queue: &mut Option<Box<Queue>>) -> bool {
+        if self.queue.is_some() {
+            return false;
+        }
+        let mut lent = queue.take().unwrap_or_default();
+        lent.lent = true;
+        self.queue = Some(lent);
+        true
+    }
+
+    /// Takes the loop's queue back, unless something is left in it.
+    pub(crate) fn reclaim(&mut self) -> Option<Box<Queue>> {
+        if let Some(queue) = &mut self.queue {
+            queue.lent = false;
+        }
+        if self.is_empty() {
+            self.queue.take()
+        } else {
+            None
+        }
+    }
+
+    /// Gives the memory of an emptied queue back.
+    fn tidy(&mut self) {
+        if self.queue.as_ref().is_some_and(|q| !q.lent && q.is_empty()) {
+            self.queue = None;
+        }
     }
 
     /// Queues the rest of a frame that the program was told of; `header` bytes of it, written or
     /// not, are no payload.
     pub(crate) fn owe(&mut self, frame: Vec<u8>, header: usize, written: usize) {
-        self.push(frame, written, Kind::Owed { header });
+        self.queue().push(frame, written, Kind::Owed { header });
     }
 
     /// Queues bytes nobody asks for; small ones share a segment.
     pub(crate) fn append(&mut self, parts: &[&[u8]]) {
         let size: usize = parts.iter().map(|part| part.len()).sum();
-        if size == 0 {
-            return;
+        if size > 0 {
+            self.queue().append(parts, size);
         }
-        if let Some(last) = self.segments.back_mut() {
-            let shared = last.kind == Kind::Backlog && last.bytes.len() + size <= 128 * 1024;
-            if shared && self.generation == fork::generation() {
-                for part in parts {
-                    last.bytes.extend_from_slice(part);
-                }
-                self.left += size;
-                self.queued += size as u64;
-                return;
-            }
-        }
-        self.push(parts.concat(), 0, Kind::Backlog);
     }
 
     /// Queues a pong behind an unfinished frame; only the newest is kept.
     pub(crate) fn append_pong(&mut self, frame: Vec<u8>) {
-        self.generation = fork::generation();
-        self.pong = Some(frame);
+        let queue = self.queue();
+        queue.generation = fork::generation();
+        queue.pong = Some(frame);
     }
 
     /// What is still queued of the frame of `size` bytes that ends at `end` becomes owed, if it is
     /// all that is queued; `None` if not. Returns how many of its bytes are written.
     pub(crate) fn owe_last(&mut self, end: u64, header: usize, size: usize) -> Option<usize> {
-        if self.queued != end || self.segments.len() != 1 || self.left > size {
+        if self.end() != end {
             return None;
         }
-        let written = size - self.left;
-        let segment = self.segments.front_mut()?;
+        let queue = self.queue.as_deref_mut()?;
+        if queue.segments.len() != 1 || queue.left > size {
+            return None;
+        }
+        let written = size - queue.left;
+        let segment = queue.segments.front_mut()?;
         let rest = segment.bytes.split_off(segment.written);
         segment.bytes = rest;
         segment.written = 0;
@@ -199,10 +194,13 @@ impl Outbox {
     /// Takes the frame that ends at `end` back out, if none of it was written and it is the last.
     pub(crate) fn withdraw(&mut self, end: u64, size: usize) -> bool {
         let unwritten = end.saturating_sub(self.written);
-        if self.queued != end || unwritten < size as u64 {
+        if self.end() != end || unwritten < size as u64 {
             return false;
         }
-        let Some(last) = self.segments.back_mut() else {
+        let Some(queue) = self.queue.as_deref_mut() else {
+            return false;
+        };
+        let Some(last) = queue.segments.back_mut() else {
             return false;
         };
         if last.left() < size || last.kind != Kind::Backlog {
@@ -211,24 +209,11 @@ impl Outbox {
         let keep = last.bytes.len() - size;
         last.bytes.truncate(keep);
         if last.left() == 0 {
-            self.segments.pop_back();
+            queue.segments.pop_back();
         }
-        self.left -= size;
-        self.queued -= size as u64;
+        queue.left -= size;
+        self.tidy();
         true
-    }
-
-    /// Backlog of a parent process is the parent's to write.
-    fn drop_inherited(&mut self) {
-        if self.generation == fork::generation() || self.is_empty() {
-            return;
-        }
-        self.generation = fork::generation();
-        self.pong = None;
-        self.segments
-            .retain(|segment| segment.kind != Kind::Backlog);
-        self.left = self.segments.iter().map(Segment::left).sum();
-        self.queued = self.written + self.left as u64;
     }
 
     /// One attempt to write the queue and then `extra`, which is not queued.
@@ -243,121 +228,132 @@ impl Outbox {
         extra: &[&[u8]],
         limit: usize,
     ) -> Progress {
-        let mut progress = Progress::default();
-        self.drop_inherited();
-        if self.held {
-            return progress;
+        if let Some(queue) = &mut self.queue {
+            queue.drop_inherited();
         }
-        let mut budget = limit;
-        loop {
-            if self.segments.is_empty() {
-                if let Some(pong) = self.pong.take() {
-                    self.push(pong, 0, Kind::Backlog);
+        let progress = if self.held {
+            Progress::default()
+        } else if self.is_empty() {
+            self.write_extra(transport, extra)
+        } else {
+            self.write_queue(transport, extra, limit)
+        };
+        self.tidy();
+        progress
+    }
+
+    /// The usual case: nothing is queued.
+    fn write_extra(&mut self, transport: &mut Transport, extra: &[&[u8]]) -> Progress {
+        let mut progress = Progress::default();
+        let mut parts = [IoSlice::new(&[]); MOST_EXTRA];
+        let (count, size) = rest(extra, 0, &mut parts);
+        self.blocked = false;
+        if size > 0 {
+            match transport.write(&parts[..count]) {
+                Ok(n) => {
+                    progress.extra = n;
+                    self.written += n as u64;
+                    // A short write means that the kernel has had enough.
+                    self.blocked = n < size;
                 }
+                Err(error) => self.stop(&mut progress, error),
             }
-            let queued = self.left.min(budget);
-            let offer_extra = self.segments.len() < MOST_PARTS && queued == self.left;
-            let extra_size: usize = extra.iter().map(|part| part.len()).sum();
-            let extra_left = if offer_extra {
-                extra_size - progress.extra
-            } else {
-                0
-            };
-            if queued + extra_left == 0 {
+        }
+        progress
+    }
+
+    fn write_queue(
+        &mut self,
+        transport: &mut Transport,
+        extra: &[&[u8]],
+        limit: usize,
+    ) -> Progress {
+        let mut progress = Progress::default();
+        let mut budget = limit;
+        let Some(queue) = self.queue.as_deref_mut() else {
+            return progress;
+        };
+        loop {
+            queue.promote_pong();
+            let queued = queue.left.min(budget);
+            let mut parts = [IoSlice::new(&[]); MOST_PARTS + MOST_EXTRA];
+            let mut count = queue.offer(&mut parts[..MOST_PARTS], queued);
+            let mut offered: usize = parts[..count].iter().map(|part| part.len()).sum();
+            if queue.segments.len() < MOST_PARTS && queued == queue.left {
+                let (more, size) = rest(extra, progress.extra, &mut parts[count..]);
+                count += more;
+                offered += size;
+            }
+            if offered == 0 {
                 self.blocked = false;
                 return progress;
-            }
-            let mut parts = [IoSlice::new(&[]); MOST_PARTS + MOST_EXTRA];
-            let mut count = 0;
-            let mut offered = 0;
-            let mut room = queued;
-            for segment in self.segments.iter().take(MOST_PARTS) {
-                let part = &segment.bytes[segment.written..];
-                let part = &part[..part.len().min(room)];
-                room -= part.len();
-                offered += part.len();
-                parts[count] = IoSlice::new(part);
-                count += 1;
-            }
-            if offer_extra {
-                let mut skip = progress.extra;
-                for part in extra {
-                    let from = skip.min(part.len());
-                    skip -= from;
-                    if from < part.len() {
-                        offered += part.len() - from;
-                        parts[count] = IoSlice::new(&part[from..]);
-                        count += 1;
-                    }
-                }
             }
             match transport.write(&parts[..count]) {
                 Ok(n) => {
                     let of_queue = n.min(queued);
                     budget -= of_queue;
-                    progress.owed += self.advance(of_queue);
+                    progress.owed += queue.advance(of_queue);
                     progress.extra += n - of_queue;
-                    // A short write means that the kernel has had enough.
+                    self.written += n as u64;
                     if n < offered {
                         self.blocked = true;
                         return progress;
                     }
                 }
                 Err(error) => {
-                    if would_block(&error) {
-                        self.blocked = true;
-                    } else {
-                        progress.error = Some(error);
-                    }
+                    self.stop(&mut progress, error);
                     return progress;
                 }
             }
         }
     }
 
-    /// Accounts for `n` written bytes; returns how many of them were payload of an owed frame.
-    fn advance(&mut self, mut n: usize) -> usize {
-        let mut payload = 0;
-        self.left -= n;
-        self.written += n as u64;
-        while n > 0 {
-            let Some(segment) = self.segments.front_mut() else {
-                break;
-            };
-            let step = n.min(segment.left());
-            if let Kind::Owed { header } = segment.kind {
-                let from = segment.written.max(header);
-                payload += (segment.written + step).saturating_sub(from);
-            }
-            segment.written += step;
-            n -= step;
-            if segment.left() == 0 {
-                self.segments.pop_front();
-            }
+    fn stop(&mut self, progress: &mut Progress, error: io::Error) {
+        if would_block(&error) {
+            self.blocked = true;
+        } else {
+            progress.error = Some(error);
         }
-        payload
     }
 
     /// Drops backlog after a hard failure: the peer is gone, and the next read tells.
     pub(crate) fn drop_backlog(&mut self) {
-        self.generation = 0;
-        let keep = fork::generation();
-        self.drop_inherited();
-        self.generation = keep;
+        if let Some(queue) = &mut self.queue {
+            queue.drop_backlog();
+        }
+        self.tidy();
     }
 
     /// Ends the queue: the backlog that may still be written once the connection is gone. An owed
     /// frame is the program's to finish; it is dropped, and what stands behind it with it.
     pub(crate) fn take_rest(&mut self) -> Vec<u8> {
-        self.drop_inherited();
         let mut rest = Vec::new();
-        if !self.has_owed() {
-            for segment in &self.segments {
-                rest.extend_from_slice(&segment.bytes[segment.written..]);
+        if let Some(mut queue) = self.queue.take() {
+            queue.drop_inherited();
+            if queue.owed_left() == 0 {
+                for Segment { bytes, written, .. } in &queue.segments {
+                    rest.extend_from_slice(&bytes[*written..]);
+                }
+                rest.extend_from_slice(queue.pong.as_deref().unwrap_or_default());
             }
-            rest.extend_from_slice(self.pong.as_deref().unwrap_or_default());
         }
         *self = Self::default();
         rest
     }
+}
+
+/// Puts what `extra` holds from byte `skip` on into `parts`; returns how many parts and bytes.
+fn rest<'a>(extra: &[&'a [u8]], mut skip: usize, parts: &mut [IoSlice<'a>]) -> (usize, usize) {
+    let (mut count, mut size) = (0, 0);
+    for part in extra {
+        let from = skip.min(part.len());
+        skip -= from;
+        let part = &part[from..];
+        if !part.is_empty() {
+            parts[count] = IoSlice::new(part);
+            count += 1;
+            size += part.len();
+        }
+    }
+    (count, size)
 }

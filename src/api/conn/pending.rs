@@ -40,7 +40,9 @@ impl Conn {
     /// Marks the connection as (not) standing in the context's list; true when that is new.
     pub(crate) fn list_backlog(&self, listed: bool) -> bool {
         use std::sync::atomic::Ordering;
-        self.in_backlog_list.swap(listed, Ordering::AcqRel) != listed
+        // Each frame that is gathered asks; reading is cheaper than writing the same again.
+        self.in_backlog_list.load(Ordering::Acquire) != listed
+            && self.in_backlog_list.swap(listed, Ordering::AcqRel) != listed
     }
 
     /// One attempt to write backlog; true while some is left.

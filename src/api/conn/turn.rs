@@ -4,7 +4,35 @@ use std::sync::Arc;
 
 use super::Conn;
 use super::link::Reading;
+use super::outbox::Queue;
 use super::ready::Ready;
+
+/// What a wait lends to the connection it serves, so that no connection keeps buffers of its own.
+pub(crate) struct Workspace {
+    /// To read into; [`BUFFER`] bytes while it isn't lent.
+    pub(crate) input: Vec<u8>,
+    /// To gather frames in.
+    pub(crate) output: Option<Box<Queue>>,
+}
+
+/// The size of the buffer the loop reads into.
+pub(crate) const BUFFER: usize = 64 * 1024;
+
+impl Workspace {
+    pub(crate) fn new() -> Self {
+        Self {
+            input: vec![0; BUFFER],
+            output: None,
+        }
+    }
+
+    /// Replaces a buffer that a connection could not give back.
+    pub(crate) fn restore(&mut self) {
+        if self.input.len() != BUFFER {
+            self.input = vec![0; BUFFER];
+        }
+    }
+}
 
 /// Reads of up to the buffer's size before others get their turn.
 const ROUNDS: u32 = 4;
@@ -12,22 +40,25 @@ const ROUNDS: u32 = 4;
 const SMALL_ROUNDS: u32 = 64;
 
 impl Conn {
-    /// Writes what the socket may have become ready for, and lends the loop's buffer to the
+    /// Writes what the socket may have become ready for, and lends the loop's buffers to the
     /// connection.
-    pub(crate) fn begin_turn(this: &Arc<Self>, ready: Ready, buffer: &mut Vec<u8>) -> Reading {
+    pub(crate) fn begin_turn(this: &Arc<Self>, ready: Ready, work: &mut Workspace) -> Reading {
         let read_ahead = this.ctx.settings.read_ahead();
-        let (lent, resumes) = {
+        let asked = ready.has(Ready::READ);
+        let (lent, lent_queue, resumes) = {
             let mut link = this.link.lock();
             let resumes = ready.has(Ready::WRITE) && link.flush_and_resume();
-            let lent = read_ahead && ready.has(Ready::READ) && link.ahead.lend(buffer);
-            (lent, resumes)
+            let lent = asked && read_ahead && link.ahead.lend(&mut work.input);
+            let lent_queue = lent && link.out.lend(&mut work.output);
+            (lent, lent_queue, resumes)
         };
         if resumes {
             this.ctx.touch(this, Ready::READ);
         }
         Reading {
             lent,
-            asked: ready.has(Ready::READ),
+            lent_queue,
+            asked,
             closed: ready.has(Ready::CLOSED),
             drained: false,
             rounds: if lent { ROUNDS } else { SMALL_ROUNDS },
@@ -35,13 +66,16 @@ impl Conn {
     }
 
     /// Writes what the batch has gathered, because its last reply is never delayed, takes the
-    /// buffer back, and has the loop come again if there is more to read.
-    pub(crate) fn end_turn(this: &Arc<Self>, reading: &Reading, buffer: &mut Vec<u8>) {
+    /// buffers back, and has the loop come again if there is more to read.
+    pub(crate) fn end_turn(this: &Arc<Self>, reading: &Reading, work: &mut Workspace) {
         let (again, resumes) = {
             let mut link = this.link.lock();
             let resumes = link.has_backlog() && link.flush_and_resume();
             if reading.lent {
-                *buffer = link.ahead.reclaim();
+                work.input = link.ahead.reclaim();
+            }
+            if reading.lent_queue {
+                work.output = link.out.reclaim();
             }
             // Whoever ends a pause or a decision has the loop look again.
             let held_up = link.paused || link.phase.is_deciding();

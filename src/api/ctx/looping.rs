@@ -13,14 +13,12 @@ use super::registry::Token;
 use crate::abi::errno;
 use crate::api::conn::Conn;
 use crate::api::conn::ready::Ready;
+use crate::api::conn::turn::Workspace;
 use crate::api::dispatch;
 use crate::engine::wake::WakeCell;
 use crate::engine::{self, Engine};
 use crate::log::{Level, log};
 use crate::sync::{Rare, relock};
-
-/// The size of the buffer the loop reads into.
-pub(crate) const BUFFER: usize = 64 * 1024;
 
 /// Accepts that failed for lack of descriptors are tried again after this.
 const STARVED_PAUSE: Duration = Duration::from_millis(100);
@@ -36,7 +34,8 @@ pub(crate) struct Looping {
     stopped: AtomicBool,
     /// Listeners that ran out of descriptors, and when to try each again.
     starved: Rare<(Instant, Arc<Conn>)>,
-    buffers: Mutex<Vec<Vec<u8>>>,
+    /// Of the latest wait, for the next one.
+    workspace: Mutex<Option<Workspace>>,
 }
 
 impl Looping {
@@ -49,7 +48,7 @@ impl Looping {
             waits: AtomicI32::new(0),
             stopped: AtomicBool::new(false),
             starved: Rare::new(),
-            buffers: Mutex::new(Vec::new()),
+            workspace: Mutex::new(None),
         }
     }
 
@@ -69,17 +68,14 @@ impl Looping {
         self.stopped.load(Ordering::SeqCst)
     }
 
-    /// A read buffer for one wait.
-    pub(crate) fn take_buffer(&self) -> Vec<u8> {
-        let kept = relock(&self.buffers).pop();
-        kept.unwrap_or_else(|| vec![0; BUFFER])
+    /// The buffers of one wait.
+    pub(crate) fn take_workspace(&self) -> Workspace {
+        let kept = relock(&self.workspace).take();
+        kept.unwrap_or_else(Workspace::new)
     }
 
-    pub(crate) fn give_buffer(&self, buffer: Vec<u8>) {
-        let mut kept = relock(&self.buffers);
-        if buffer.len() == BUFFER && kept.is_empty() {
-            kept.push(buffer);
-        }
+    pub(crate) fn give_workspace(&self, work: Workspace) {
+        relock(&self.workspace).get_or_insert(work);
     }
 
     pub(crate) fn pop_ready(&self) -> Option<Arc<Conn>> {

@@ -1,0 +1,165 @@
+//! The queue of an outbox: segments, written front to back.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use crate::engine::fork;
+
+pub(super) struct Segment {
+    pub(super) bytes: Vec<u8>,
+    pub(super) written: usize,
+    pub(super) kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The first `header` bytes don't count as payload.
+    Owed {
+        header: usize,
+    },
+    Backlog,
+}
+
+impl Segment {
+    pub(super) fn left(&self) -> usize {
+        self.bytes.len() - self.written
+    }
+}
+
+/// Bytes that wait to be written. Only a connection that has some needs one.
+#[derive(Default)]
+pub(crate) struct Queue {
+    pub(super) segments: VecDeque<Segment>,
+    /// Bytes left in all segments.
+    pub(super) left: usize,
+    /// A pong that must wait for an older frame; a newer one replaces it.
+    pub(super) pong: Option<Vec<u8>>,
+    /// See [`fork`]: backlog belongs to the process that made it.
+    pub(super) generation: u32,
+    /// It is the loop's, and stays with the connection for its turn even if empty.
+    pub(super) lent: bool,
+    /// The memory of a segment that has been written, for the next one.
+    spare: Vec<u8>,
+}
+
+/// Small frames share a segment of up to this size.
+const SHARED: usize = 128 * 1024;
+
+impl Queue {
+    pub(super) fn is_empty(&self) -> bool {
+        self.segments.is_empty() && self.pong.is_none()
+    }
+
+    pub(super) fn has_backlog(&self) -> bool {
+        self.pong.is_some() || self.segments.iter().any(|s| s.kind == Kind::Backlog)
+    }
+
+    /// Bytes of the owed frame, header included.
+    pub(super) fn owed_left(&self) -> usize {
+        let owed = self.segments.iter().filter(|s| s.kind != Kind::Backlog);
+        owed.map(Segment::left).sum()
+    }
+
+    pub(super) fn push(&mut self, bytes: Vec<u8>, written: usize, kind: Kind) {
+        self.generation = fork::generation();
+        self.left += bytes.len() - written;
+        self.segments.push_back(Segment {
+            bytes,
+            written,
+            kind,
+        });
+    }
+
+    pub(super) fn append(&mut self, parts: &[&[u8]], size: usize) {
+        match self.segments.back_mut() {
+            Some(last)
+                if last.kind == Kind::Backlog
+                    && last.bytes.len() + size <= SHARED
+                    && self.generation == fork::generation() =>
+            {
+                extend(&mut last.bytes, parts);
+                self.left += size;
+            }
+            _ => {
+                let mut bytes = std::mem::take(&mut self.spare);
+                extend(&mut bytes, parts);
+                self.push(bytes, 0, Kind::Backlog);
+            }
+        }
+    }
+
+    /// With nothing in front of it any more, the pong is a segment like any other.
+    pub(super) fn promote_pong(&mut self) {
+        if self.segments.is_empty() {
+            if let Some(pong) = self.pong.take() {
+                self.push(pong, 0, Kind::Backlog);
+            }
+        }
+    }
+
+    /// Backlog of a parent process is the parent's to write.
+    pub(super) fn drop_inherited(&mut self) {
+        if self.generation != fork::generation() {
+            self.generation = fork::generation();
+            self.drop_backlog();
+        }
+    }
+
+    pub(super) fn drop_backlog(&mut self) {
+        self.pong = None;
+        self.segments
+            .retain(|segment| segment.kind != Kind::Backlog);
+        self.left = self.segments.iter().map(Segment::left).sum();
+    }
+
+    /// Puts the first segments, `most` bytes of them at most, into `parts`; returns how many parts
+    /// that are.
+    pub(super) fn offer<'a>(&'a self, parts: &mut [IoSlice<'a>], mut most: usize) -> usize {
+        let mut count = 0;
+        for (segment, place) in self.segments.iter().zip(parts) {
+            let part = &segment.bytes[segment.written..];
+            let part = &part[..part.len().min(most)];
+            most -= part.len();
+            *place = IoSlice::new(part);
+            count += 1;
+        }
+        count
+    }
+
+    /// Accounts for `n` written bytes; returns how many of them were payload of an owed frame.
+    pub(super) fn advance(&mut self, mut n: usize) -> usize {
+        let mut payload = 0;
+        self.left -= n;
+        while n > 0 {
+            let Some(segment) = self.segments.front_mut() else {
+                break;
+            };
+            let step = n.min(segment.left());
+            if let Kind::Owed { header } = segment.kind {
+                let from = segment.written.max(header);
+                payload += (segment.written + step).saturating_sub(from);
+            }
+            segment.written += step;
+            n -= step;
+            if segment.left() == 0 {
+                if let Some(done) = self.segments.pop_front() {
+                    self.keep(done.bytes);
+                }
+            }
+        }
+        payload
+    }
+
+    fn keep(&mut self, mut bytes: Vec<u8>) {
+        if self.lent && bytes.capacity() <= 2 * SHARED {
+            bytes.clear();
+            self.spare = bytes;
+        }
+    }
+}
+
+fn extend(bytes: &mut Vec<u8>, parts: &[&[u8]]) {
+    for part in parts {
+        bytes.extend_from_slice(part);
+    }
+}
