@@ -11,6 +11,8 @@
  *   page    join NAME | say TEXT
  *   server  welcome NAME | refused WHY | here NAME... | said TIME NAME TEXT | joined TIME NAME |
  *           left TIME NAME                                      (TIME in seconds since 1970)
+ *
+ * SPDX-License-Identifier: MIT OR Apache-2.0
  */
 #include <nopoll.h>
 
