@@ -64,6 +64,7 @@ clippy() {
 rust() { cargo build -q --release && cargo test -q --release; }
 docs() { RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc -q --no-deps --document-private-items; }
 reference() { scripts/reference.sh "$CARGO_TARGET_DIR/reference"; }
+documents() { NOPOLL_CARGO_TARGET_DIR="$CARGO_TARGET_DIR" python3 tests/docs/run.py --work "$CARGO_TARGET_DIR/docs-run"; }
 suite() {
     cargo build -q --release &&
         python3 tests/c/run.py --lib "$CARGO_TARGET_DIR/release" --include include "$@"
@@ -95,6 +96,7 @@ run c-plain c_plain
 run c-asan c_asan
 run c-valgrind c_valgrind
 run cmake cmake_use
+run documents documents
 run interop interop
 run autobahn autobahn
 run fuzz fuzz
