@@ -463,3 +463,35 @@ void wire_expect (struct wire_pair *pair, int first, const void *payload, long s
 {
   wire_expect_frame (pair->peer, first, !pair->server, payload, size);
 }
+
+void wire_expect_msg (noPollConn *conn, int opcode, int is_final, int is_fragment,
+                      const void *payload, long size)
+{
+  noPollMsg *msg;
+
+  while ((msg = nopoll_conn_get_msg (conn)) == NULL) {
+    CHECK (nopoll_conn_is_ok (conn));
+    wire_wait_readable (nopoll_conn_socket (conn));
+  }
+  CHECK_INT (errno, 0);
+  CHECK_INT (nopoll_msg_opcode (msg), opcode);
+  CHECK_INT (nopoll_msg_is_final (msg), is_final);
+  CHECK_INT (nopoll_msg_is_fragment (msg), is_fragment);
+  CHECK_MEM (nopoll_msg_get_payload (msg), nopoll_msg_get_payload_size (msg), payload, size);
+  CHECK_INT (nopoll_msg_get_payload (msg)[size], 0);
+  CHECK_INT (nopoll_msg_ref_count (msg), 1);
+  nopoll_msg_unref (msg);
+}
+
+void wire_expect_nothing (noPollConn *conn, int size)
+{
+  int fd = nopoll_conn_socket (conn);
+
+  wire_await_unread (fd, size);
+  do
+    CHECK (nopoll_conn_get_msg (conn) == NULL);
+  while (errno == 0 && nopoll_conn_is_ok (conn));
+  CHECK_INT (errno, NOPOLL_EWOULDBLOCK);
+  CHECK (nopoll_conn_is_ok (conn));
+  CHECK_INT (wire_unread (fd), 0);
+}

@@ -114,6 +114,13 @@ void wire_put (struct wire_pair *pair, int first, const void *payload, long size
 /* The next frame from the library, which must be this one and masked as it must be. */
 void wire_expect (struct wire_pair *pair, int first, const void *payload, long size);
 
+/* The next message that nopoll_conn_get_msg finds, waiting for it, is this one: as int opcode, final
+ * and fragment; a NUL follows the payload. */
+void wire_expect_msg (noPollConn *conn, int opcode, int is_final, int is_fragment,
+                      const void *payload, long size);
+/* All that has been sent, `size` bytes, is taken by nopoll_conn_get_msg, which finds no message. */
+void wire_expect_nothing (noPollConn *conn, int size);
+
 /* A ready client of the library on a raw socket of ours: *peer is our end. */
 noPollConn *wire_client (noPollCtx *ctx, int *peer);
 /* A ready accepted connection without a loop; *peer is our end. Non-blocking unless blocking. */
