@@ -56,6 +56,12 @@ impl Close {
         close
     }
 
+    /// Whether no bytes behind these could make the reason UTF-8.
+    pub(super) fn is_hopeless(payload: &[u8]) -> bool {
+        let reason = payload.get(2..).unwrap_or_default();
+        std::str::from_utf8(reason).is_err_and(|error| error.error_len().is_some())
+    }
+
     fn refused(self, error: Error) -> Self {
         Self {
             answer: Some(error.close_code()),

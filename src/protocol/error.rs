@@ -47,6 +47,17 @@ impl Error {
             _ => 1002,
         }
     }
+
+    /// Whether rules that aren't strict would have let it pass.
+    pub fn is_matter_of_rules(self) -> bool {
+        !matches!(
+            self,
+            Self::Unmasked
+                | Self::FrameTooLarge { .. }
+                | Self::MessageTooLarge { .. }
+                | Self::OutOfMemory
+        )
+    }
 }
 
 impl fmt::Display for Error {

@@ -223,7 +223,13 @@ impl<P: Payload> Receiver<P> {
                 let utf8 = self.validates.then_some(&mut self.utf8);
                 self.frame.store(&mut self.payload, bytes, utf8)?;
             }
-            Stage::Control => self.frame.store(&mut self.control, bytes, None)?,
+            Stage::Control => {
+                self.frame.store(&mut self.control, bytes, None)?;
+                let is_strict_close = self.frame.opcode == CLOSE && self.rules.strict;
+                if is_strict_close && Close::is_hopeless(self.control.bytes_mut()) {
+                    return Ok(Some(self.finish_control()));
+                }
+            }
             _ => self.frame.skip(bytes.len()),
         }
         self.proceed()

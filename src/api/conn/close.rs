@@ -88,10 +88,25 @@ impl Conn {
             1009 => Kind::Limit,
             _ => Kind::Protocol,
         };
-        log!(&this.ctx, Level::Critical, "conn id {}: {error}", this.id());
+        this.log_violation(error);
         this.fail(Failure::new(kind, error.to_string()));
         this.send_close(&close_payload(c_int::from(error.close_code()), None));
         Self::finish(this, Ending::Answer);
+    }
+
+    /// Names what the peer did, and the switch that would tolerate it.
+    pub(super) fn log_violation(&self, error: protocol::Error) {
+        let hint = if error.is_matter_of_rules() {
+            " (tolerated after nopoll_ctx_set_lenient, or with NOPOLL_LENIENT=1)"
+        } else {
+            ""
+        };
+        log!(
+            &self.ctx,
+            Level::Critical,
+            "conn id {}: {error}{hint}",
+            self.id()
+        );
     }
 
     /// Runs `on_close` and closes the socket; false when somebody else already does.

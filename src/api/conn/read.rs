@@ -13,7 +13,6 @@ use crate::abi::cbuf::CBuf;
 use crate::abi::counted::Owned;
 use crate::api::error::{Errno, Failure, Kind};
 use crate::api::msg::Msg;
-use crate::log::{Level, log};
 use crate::protocol::{Close, Item, Payload, Rules};
 use crate::transport::socket::{self, Readiness};
 
@@ -101,7 +100,7 @@ impl Conn {
             .store(status, Ordering::Release);
         this.lend_some(&this.window.peer_close_reason, close.reason.as_deref());
         if let Some(error) = close.error {
-            log!(&this.ctx, Level::Critical, "conn id {}: {error}", this.id());
+            this.log_violation(error);
             this.fail(Failure::new(Kind::Protocol, error.to_string()));
         } else {
             this.fail(Failure::new(
