@@ -252,10 +252,11 @@ impl Ctx {
         self.tables.lock().registry.get(token).cloned()
     }
 
-    /// Remembers that a connection is to be collected by the next pass of a wait.
+    /// Has the next pass of a wait collect a connection; that pass begins now.
     pub(crate) fn note_dead(&self, conn: &Conn) {
         self.tables.lock().registry.note_dead(conn);
         self.has_dead.store(true, Ordering::Release);
+        self.wake_others();
     }
 
     /// Unregisters everything that died since the last call.
