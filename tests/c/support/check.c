@@ -107,6 +107,18 @@ static int wanted (int argc, char **argv, const char *name)
   return argc < 2;
 }
 
+int check_alone (void (*run) (void *), void *data)
+{
+  failures = 0;
+  in_handler = 0;
+  runner = pthread_self ();
+  running = 1;
+  if (setjmp (out) == 0)
+    run (data);
+  running = 0;
+  return failures ? 1 : 0;
+}
+
 int check_main (int argc, char **argv, const struct check_case *cases, int count)
 {
   volatile int i, passed = 0, failed = 0;

@@ -37,6 +37,8 @@ void check_enter_handler (void);
 void check_leave_handler (void);
 /* Gives the rest of the program so many seconds more (times the factor for slow tools). */
 void check_guard (int seconds);
+/* Calls run as if it were a case, in a forked child; 0 when no CHECK failed. */
+int check_alone (void (*run) (void *), void *data);
 /* How many times slower than natively this runs; 1 without valgrind or sanitizers. */
 int check_slowness (void);
 

@@ -1,0 +1,56 @@
+#include "process.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+
+int process_descriptors (void)
+{
+  DIR *open = opendir ("/proc/self/fd");
+  int count = 0;
+
+  CHECK (open != NULL);
+  while (readdir (open))
+    count++;
+  closedir (open);
+  /* Two are no files, one was the folder. */
+  return count - 3;
+}
+
+long process_allow (long descriptors)
+{
+  struct rlimit limit;
+
+  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
+  limit.rlim_cur = (rlim_t) descriptors < limit.rlim_max ? (rlim_t) descriptors : limit.rlim_max;
+  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+  return (long) limit.rlim_cur;
+}
+
+pid_t process_start (void (*run) (void *), void *data)
+{
+  pid_t child;
+
+  fflush (stdout);
+  child = fork ();
+  CHECK (child >= 0);
+  if (child == 0) {
+    check_guard (60);
+    _exit (check_alone (run, data));
+  }
+  return child;
+}
+
+void process_join (pid_t child)
+{
+  int status;
+
+  while (waitpid (child, &status, 0) < 0)
+    CHECK_INT (errno, EINTR);
+  CHECK (WIFEXITED (status));
+  CHECK_INT (WEXITSTATUS (status), 0);
+}
