@@ -222,7 +222,9 @@ impl Conn {
             failure.text().to_string_lossy()
         );
         this.fail(failure);
-        Self::finish(this, Ending::Shutdown);
+        let gone = error.and_then(std::io::Error::raw_os_error) == Some(libc::EBADF);
+        let ending = if gone { Ending::Lost } else { Ending::Shutdown };
+        Self::finish(this, ending);
         error.map_or(Errno::ZERO, Errno::of)
     }
 

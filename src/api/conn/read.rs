@@ -15,6 +15,7 @@ use crate::api::error::{Errno, Failure, Kind};
 use crate::api::msg::Msg;
 use crate::protocol::{Close, Item, Payload, Rules};
 use crate::transport::socket::{self, Readiness};
+use crate::transport::would_block;
 
 /// What came of an attempt to receive.
 pub(crate) enum Received {
@@ -179,29 +180,25 @@ impl Conn {
 
     /// One raw receive of bytes, beside the protocol.
     pub fn default_receive(this: &Arc<Self>, buffer: &mut [u8]) -> (c_int, Errno) {
-        let fd = this.descriptor();
-        if fd == -1 {
-            return (-1, Errno::DEAD);
-        }
-        {
-            let mut link = this.link.lock();
-            if link.items_ahead(1) > 0 {
-                return (-1, Errno::WOULD_BLOCK);
-            }
-            if !link.ahead.is_empty() {
-                let n = link.ahead.take(buffer);
-                return (c_int::try_from(n).unwrap_or(c_int::MAX), Errno::Keep);
-            }
-        }
+        let count = |n| c_int::try_from(n).unwrap_or(c_int::MAX);
         loop {
-            match socket::receive(fd, buffer, libc::MSG_DONTWAIT) {
-                Ok(n) => return (c_int::try_from(n).unwrap_or(c_int::MAX), Errno::Keep),
-                Err(error) => {
-                    let again = crate::transport::would_block(&error);
-                    if !again || !Self::wait_if_blocking(this) {
-                        return (-1, Errno::of(&error));
-                    }
+            let result = {
+                let mut link = this.link.lock();
+                if link.items_ahead(1) > 0 {
+                    return (-1, Errno::WOULD_BLOCK);
                 }
+                if !link.ahead.is_empty() {
+                    return (count(link.ahead.take(buffer)), Errno::Keep);
+                }
+                let Some(transport) = &mut link.transport else {
+                    return (-1, Errno::DEAD);
+                };
+                transport.read(buffer)
+            };
+            match result {
+                Ok(n) => return (count(n), Errno::Keep),
+                Err(error) if would_block(&error) && Self::wait_if_blocking(this) => {}
+                Err(error) => return (-1, Errno::of(&error)),
             }
         }
     }

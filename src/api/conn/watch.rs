@@ -1,39 +1,50 @@
 //! What the poll object knows of a connection.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 use super::close::Ending;
 use super::{Conn, Role};
 use crate::api::ctx::registry::Token;
 use crate::engine::{Engine, fork};
-use crate::transport::socket;
+use crate::sync::relock;
+use crate::transport::socket::{self, Fd};
 
 /// The registration with the poll object of one process.
-pub(super) struct Watched {
-    /// The descriptor registered; -1 is none.
-    fd: AtomicI32,
+struct Watch {
+    fd: Fd,
     /// A descriptor of our own was registered: the number itself already was, for another object.
-    duplicate: AtomicI32,
-    generation: AtomicU32,
+    duplicate: Option<Fd>,
+    generation: u32,
 }
 
-impl Default for Watched {
-    fn default() -> Self {
-        Self {
-            fd: AtomicI32::new(-1),
-            duplicate: AtomicI32::new(-1),
-            generation: AtomicU32::new(0),
+impl Watch {
+    /// False in a forked child: the registration is the parent's.
+    fn is_ours(&self) -> bool {
+        self.generation == fork::generation()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(duplicate) = self.duplicate {
+            socket::close_only(duplicate);
         }
     }
 }
 
+/// Whether and how a connection is registered. The descriptor is read under this lock, and closed
+/// only after it was disarmed: a number that has become another file's is never registered.
+#[derive(Default)]
+pub(super) struct Watched(Mutex<Option<Watch>>);
+
 impl Conn {
     /// Whether some wait of this process watches it.
     pub(crate) fn is_armed(&self) -> bool {
-        self.watched.fd.load(Ordering::Acquire) != -1
-            && self.watched.generation.load(Ordering::Acquire) == fork::generation()
+        relock(&self.watched.0)
+            .as_ref()
+            .is_some_and(Watch::is_ours)
     }
 
     /// Its place in the context's registry.
@@ -53,12 +64,12 @@ impl Conn {
 
     /// Has the poll object watch the descriptor.
     pub(crate) fn arm(&self, engine: &Engine) -> io::Result<()> {
+        let mut watched = relock(&self.watched.0);
         let fd = self.descriptor();
-        if fd == -1 || self.hidden.load(Ordering::Acquire) || self.is_armed() {
-            return Ok(());
-        }
         let token = self.token.load(Ordering::Acquire);
-        if token == Token::NONE {
+        let nothing_to_watch =
+            fd == -1 || token == Token::NONE || self.hidden.load(Ordering::Acquire);
+        if nothing_to_watch || watched.as_ref().is_some_and(Watch::is_ours) {
             return Ok(());
         }
         let listener = self.is(Role::Listener);
@@ -66,36 +77,27 @@ impl Conn {
             // Another process may take the connection that woke us.
             socket::take_over_mode(fd);
         }
-        self.watched
-            .generation
-            .store(fork::generation(), Ordering::Release);
+        let mut watch = Watch {
+            fd,
+            duplicate: None,
+            generation: fork::generation(),
+        };
         match engine.arm(fd, token, !listener) {
             Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {
-                let duplicate = socket::duplicate(fd)?;
-                if let Err(error) = engine.arm(duplicate, token, !listener) {
-                    socket::close_only(duplicate);
-                    return Err(error);
-                }
-                self.watched.duplicate.store(duplicate, Ordering::Release);
+                let duplicate = *watch.duplicate.insert(socket::duplicate(fd)?);
+                engine.arm(duplicate, token, !listener)?;
             }
             result => result?,
         }
-        self.watched.fd.store(fd, Ordering::Release);
+        *watched = Some(watch);
         Ok(())
     }
 
     /// Ends that.
     pub(crate) fn disarm(&self, engine: &Engine) {
-        let fd = self.watched.fd.swap(-1, Ordering::AcqRel);
-        let duplicate = self.watched.duplicate.swap(-1, Ordering::AcqRel);
-        if fd == -1 || self.watched.generation.load(Ordering::Acquire) != fork::generation() {
-            return;
-        }
-        if duplicate == -1 {
-            engine.disarm(fd);
-        } else {
-            engine.disarm(duplicate);
-            socket::close_only(duplicate);
+        let watch = relock(&self.watched.0).take();
+        if let Some(watch) = watch.filter(Watch::is_ours) {
+            engine.disarm(watch.duplicate.unwrap_or(watch.fd));
         }
     }
 
