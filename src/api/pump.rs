@@ -12,28 +12,49 @@ use crate::api::ctx::Ctx;
 use crate::api::dispatch;
 use crate::api::msg::Msg;
 
+/// Messages and control frames, however small, that are dealt with in a row.
+const ITEMS: u32 = 1024;
 /// Connections accepted in a row.
 const ACCEPTS: u32 = 64;
 
 /// Serves a ready connection.
 pub(crate) fn serve(ctx: &Arc<Ctx>, conn: &Arc<Conn>, work: &mut Workspace) {
     let ready = conn.ready.take();
+    turn(conn, || {
+        if conn.is(Role::Listener) {
+            accept(ctx, conn);
+        } else {
+            let mut reading = Conn::begin_turn(conn, ready, work);
+            if ready.has(Ready::READ) {
+                receive_batch(ctx, conn, &mut reading);
+            }
+            Conn::end_turn(conn, &reading, work);
+        }
+    });
+}
+
+/// Dispatches the complete items that were read ahead, until a handler stops the wait.
+pub(crate) fn finish(ctx: &Arc<Ctx>, conn: &Arc<Conn>) {
+    turn(conn, || {
+        while conn.has_items_ahead() && !ctx.looping.stopped() {
+            if receive_one(ctx, conn, &mut How::Ahead) == Step::Over {
+                break;
+            }
+        }
+        Conn::flush_backlog(conn);
+    });
+}
+
+/// Does `work` as the dispatch of a connection, if that is still there.
+fn turn(conn: &Arc<Conn>, work: impl FnOnce()) {
     if !conn.is_ok() || !conn.is_registered() {
         return;
     }
-    let turn = dispatch::enter(conn);
+    let dispatch = dispatch::enter(conn);
     conn.transient_acquire();
-    if conn.is(Role::Listener) {
-        accept(ctx, conn);
-    } else {
-        let mut reading = Conn::begin_turn(conn, ready, work);
-        if ready.has(Ready::READ) {
-            receive_batch(ctx, conn, &mut reading);
-        }
-        Conn::end_turn(conn, &reading, work);
-    }
+    work();
     Conn::transient_release(conn);
-    drop(turn);
+    drop(dispatch);
 }
 
 fn accept(ctx: &Arc<Ctx>, listener: &Arc<Conn>) {
@@ -61,18 +82,35 @@ fn receive_batch(ctx: &Arc<Ctx>, conn: &Arc<Conn>, reading: &mut Reading) {
     // C contract: after a stop, each connection whose handler didn't call it gets at most one
     // message more; control frames up to the next data frame are still dealt with.
     let mut one_more = ctx.looping.stopped();
-    loop {
+    for _ in 0..ITEMS {
         if ctx.looping.stopped() && !one_more && !conn.control_is_next() {
             return;
         }
-        match Conn::receive(conn, &mut How::Loop(reading), &conn.rules()) {
-            Received::Message(msg) => {
-                deliver(ctx, conn, msg);
-                one_more = false;
-            }
-            Received::Control => {}
-            Received::Blocked | Received::Dead(_) => return,
+        match receive_one(ctx, conn, &mut How::Loop(reading)) {
+            Step::Message => one_more = false,
+            Step::Control => {}
+            Step::Over => return,
         }
+    }
+}
+
+/// What one item was.
+#[derive(PartialEq, Eq)]
+enum Step {
+    Message,
+    Control,
+    /// The last one, or none.
+    Over,
+}
+
+fn receive_one(ctx: &Arc<Ctx>, conn: &Arc<Conn>, how: &mut How<'_>) -> Step {
+    match Conn::receive(conn, how, &conn.rules()) {
+        Received::Message(msg) => {
+            deliver(ctx, conn, msg);
+            Step::Message
+        }
+        Received::Control => Step::Control,
+        Received::Blocked | Received::Dead(_) => Step::Over,
     }
 }
 

@@ -93,7 +93,20 @@ fn passes(
             return Ok(STOPPED);
         }
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return Ok(TIMED_OUT);
+            finish_ahead(ctx);
+            let stopped = ctx.looping.stopped();
+            return Ok(if stopped { STOPPED } else { TIMED_OUT });
+        }
+    }
+}
+
+/// C contract: only a stop leaves behind what was read ahead. The rest is with connections that
+/// have had their turn, or whose peers have to read our bytes first.
+fn finish_ahead(ctx: &Arc<Ctx>) {
+    let ready = ctx.looping.all_ready();
+    for conn in ready.iter().chain(&ctx.backlogged()) {
+        if conn.has_items_ahead() {
+            pump::finish(ctx, conn);
         }
     }
 }

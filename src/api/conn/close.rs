@@ -154,6 +154,7 @@ impl Conn {
         }
         let ctx = Arc::clone(&this.ctx);
         ctx.disarm(this);
+        this.ready.reopen();
         if fd == -1 {
             ctx.note_dead(this);
         } else {

@@ -45,6 +45,8 @@ pub(crate) enum How<'a> {
     Direct,
     /// The loop.
     Loop(&'a mut Reading),
+    /// The loop, of what it has read already: even from a peer that has to read first.
+    Ahead,
 }
 
 /// One turn of the loop at one connection.
@@ -210,6 +212,7 @@ impl Link {
                 return Got::Error(io::Error::from_raw_os_error(NO_STREAM));
             };
             match how {
+                How::Ahead => return Got::Blocked,
                 How::Loop(reading) if !self.ahead.room().is_empty() => {
                     match reading.read(transport, self.ahead.room()) {
                         Got::Item(n) => self.ahead.filled(n),
@@ -257,7 +260,7 @@ impl Link {
             };
             let read_ahead = match how {
                 How::Loop(_) => !self.ahead.room().is_empty(),
-                How::Direct => false,
+                How::Direct | How::Ahead => false,
             };
             let large = !read_ahead || self.receiver.want() >= DIRECT_PAYLOAD;
             if large {
@@ -306,6 +309,7 @@ impl How<'_> {
     fn read(&mut self, transport: &mut Transport, into: &mut [u8]) -> Got<usize> {
         match self {
             How::Loop(reading) => reading.read(transport, into),
+            How::Ahead => Got::Blocked,
             How::Direct => match transport.read(into) {
                 Ok(0) => Got::End,
                 Ok(n) => Got::Item(n),

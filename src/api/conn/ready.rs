@@ -12,7 +12,8 @@ impl Ready {
     pub(crate) const READ: Self = Self(1);
     /// The kernel may take bytes.
     pub(crate) const WRITE: Self = Self(2);
-    /// The peer has ended: only a read of nothing may end the stream.
+    /// The peer has ended: only a read of nothing may end the stream. That doesn't change any more,
+    /// so it stays in the set until the stream is replaced.
     pub(crate) const CLOSED: Self = Self(4);
     const QUEUED: u8 = 8;
 
@@ -37,6 +38,12 @@ impl ReadySet {
 
     /// Takes all reasons: the connection has left the list.
     pub(crate) fn take(&self) -> Ready {
-        Ready(self.0.swap(0, Ordering::AcqRel) & !Ready::QUEUED)
+        let taken = self.0.fetch_and(Ready::CLOSED.0, Ordering::AcqRel);
+        Ready(taken & !Ready::QUEUED)
+    }
+
+    /// Another stream takes the place.
+    pub(crate) fn reopen(&self) {
+        self.0.fetch_and(!Ready::CLOSED.0, Ordering::AcqRel);
     }
 }

@@ -86,12 +86,7 @@ impl Conn {
             this.ctx.touch(this, Ready::READ);
         }
         if again && this.is_ok() {
-            let closed = if reading.closed {
-                Ready::CLOSED
-            } else {
-                Ready::NONE
-            };
-            this.ctx.looping.push_ready(this, Ready::READ.with(closed));
+            this.ctx.looping.push_ready(this, Ready::READ);
         }
     }
 }

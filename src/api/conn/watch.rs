@@ -62,6 +62,11 @@ impl Conn {
         self.link.lock().control_is_next()
     }
 
+    /// Whether the loop has read a complete item that nothing has acted on.
+    pub(crate) fn has_items_ahead(&self) -> bool {
+        self.link.lock().items_ahead(1) > 0
+    }
+
     /// Has the poll object watch the descriptor.
     pub(crate) fn arm(&self, engine: &Engine) -> io::Result<()> {
         let mut watched = relock(&self.watched.0);

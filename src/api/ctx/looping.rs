@@ -85,6 +85,10 @@ impl Looping {
         conn
     }
 
+    pub(crate) fn all_ready(&self) -> Vec<Arc<Conn>> {
+        relock(&self.ready).iter().map(Arc::clone).collect()
+    }
+
     pub(crate) fn ready_count(&self) -> usize {
         self.ready_count.load(Ordering::Acquire)
     }
