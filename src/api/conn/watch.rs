@@ -42,9 +42,7 @@ pub(super) struct Watched(Mutex<Option<Watch>>);
 impl Conn {
     /// Whether some wait of this process watches it.
     pub(crate) fn is_armed(&self) -> bool {
-        relock(&self.watched.0)
-            .as_ref()
-            .is_some_and(Watch::is_ours)
+        relock(&self.watched.0).as_ref().is_some_and(Watch::is_ours)
     }
 
     /// Its place in the context's registry.
