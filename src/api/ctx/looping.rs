@@ -90,7 +90,7 @@ impl Looping {
     }
 
     pub(crate) fn ready_count(&self) -> usize {
-        self.ready_count.load(Ordering::Acquire)
+        self.ready_count.load(Ordering::SeqCst)
     }
 
     /// Queues a connection once.
@@ -98,7 +98,8 @@ impl Looping {
         if conn.ready.add(what) {
             let mut list = relock(&self.ready);
             list.push_back(Arc::clone(conn));
-            self.ready_count.store(list.len(), Ordering::Release);
+            // In one order with `waits`: a wait that begins sees this, or else is woken.
+            self.ready_count.store(list.len(), Ordering::SeqCst);
         }
     }
 
