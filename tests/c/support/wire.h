@@ -49,7 +49,7 @@ void wire_await_unread (int fd, int size);
 void wire_end (int fd);
 /* Closes with a reset instead of an orderly end. */
 void wire_reset (int fd);
-/* Makes the buffers between both ends as small as the kernel allows. */
+/* Makes the buffers in this direction small: some 10 kB. */
 void wire_shrink (int from, int to);
 /* Sends until the kernel takes no more, into the void; returns how many bytes it took. */
 long wire_stuff (int fd);
@@ -107,6 +107,9 @@ struct wire_pair {
 /* Makes one, in ctx or, if that is NULL, a context of its own. There are two references, the
  * registry's and one that nopoll_conn_close takes, in both roles. */
 void wire_open (struct wire_pair *pair, noPollCtx *ctx, int server);
+/* As wire_open, over a local socket with small buffers. What the kernel takes is certain: a sender's
+ * buffer is full until the other end has read, and has room at once then. */
+void wire_open_local (struct wire_pair *pair, noPollCtx *ctx, int server);
 /* Releases everything, the connection unless it is NULL. */
 void wire_close (struct wire_pair *pair);
 /* One frame from us to the library, masked as it must be. */
