@@ -289,7 +289,8 @@ nopoll_bool nopoll_cmp(const char *string1, const char *string2);
 nopoll_bool nopoll_ncmp(const char *string1, const char *string2, int bytes);
 
 /**
- * Formats as printf does, into a string of the right size.
+ * Formats as printf does, into a string of the right size. (On ARM, 24 arguments are the
+ * most.)
  *
  * Returns the string, the caller's to release; NULL for a NULL format or when formatting
  * fails.

@@ -66,7 +66,8 @@ unsafe fn beginning<'a>(string: *const c_char, most: usize) -> Option<&'a [u8]> 
 
 #[cfg(any())]
 unsafe extern "C" {
-    /// Formats as printf does, into a string of the right size.
+    /// Formats as printf does, into a string of the right size. (On ARM, 24 arguments are the
+    /// most.)
     ///
     /// Returns the string, the caller's to release; NULL for a NULL format or when formatting
     /// fails.

@@ -3,8 +3,11 @@
 //! The header declares them variadic. Here they are plain functions that name every place where
 //! the platform's calling convention may put an argument: all argument registers, and then words
 //! of the caller's stack. A call then looks the same either way, and what arrived makes up a
-//! `va_list` as the platform's headers define it, for the C library to format from. Words that the
-//! caller didn't pass are read with the others, but never looked at.
+//! `va_list` as the platform's headers define it, for the C library to format from.
+//!
+//! On x86-64 the list points to the caller's stack itself, so there is no limit. On the others a
+//! number of words is copied from there: those that the caller didn't pass are read with the
+//! others but never looked at, and arguments beyond them are lost.
 //!
 //! Each architecture provides `Call`, the arguments of one call, and `entry!`, which defines a
 //! function that collects them. Where there is none, this file does not compile: write it, or
@@ -44,7 +47,8 @@ use super::{format, log};
 /// What one register or one word of the stack holds.
 type Word = *mut c_void;
 
-/// How many words of the caller's stack may hold arguments.
+/// How many words of the caller's stack may hold arguments, where they are copied.
+#[cfg(any(target_arch = "aarch64", target_arch = "arm"))]
 const STACK: usize = 24;
 
 entry!(nopoll_strdup_printf -> *mut c_char, strdup_printf);

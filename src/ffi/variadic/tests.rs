@@ -97,6 +97,18 @@ fn arguments_arrive_from_registers_and_stack() {
     same!(c"%d %lld %d %g %lld", 1, 2_i64, 3, 4.5, 5_i64);
 }
 
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn the_number_of_arguments_is_not_limited() {
+    let format = c"%d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d \
+        %g %g %g %g %g %g %g %g %g %g %g %g %d %d %d %d %d %d %d %d %d %d %d %s";
+    same!(
+        format, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23,
+        24, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 25, 26, 27, 28, 29, 30, 31,
+        32, 33, 34, 35, format
+    );
+}
+
 #[test]
 fn a_null_format_gives_null() {
     // SAFETY: NULL is allowed.

@@ -1,6 +1,6 @@
 //! System V ABI, AMD64: six general registers, eight vector registers, then the stack.
 
-use super::{STACK, Word};
+use super::Word;
 use crate::abi::types::va_list;
 
 /// `reg_save_area`. Arguments to `...` use no more of a vector register than a double.
@@ -10,32 +10,34 @@ struct Saved {
     vector: [[f64; 2]; 8],
 }
 
-/// The stack's arguments, as aligned as they were: a long double sits at a multiple of 16.
-#[repr(C, align(16))]
-struct Stack([Word; STACK]);
+/// Where the caller's stack holds its further arguments. A structure of more than two words is
+/// passed in memory, so this one lies exactly there, whatever its size: how many words there are
+/// only the caller knows.
+#[repr(C)]
+pub(super) struct Stack([Word; 3]);
 
 /// `va_list[0]`.
 #[repr(C)]
 struct Tag {
     gp_offset: u32,
     fp_offset: u32,
-    overflow_arg_area: *mut Word,
+    overflow_arg_area: *mut Stack,
     reg_save_area: *mut Saved,
 }
 
 /// The arguments of one call.
 pub(super) struct Call {
     saved: Saved,
-    stack: Stack,
+    stack: *mut Stack,
     tag: Tag,
 }
 
 impl Call {
-    pub(super) fn new(general: [Word; 6], vector: [f64; 8], stack: [Word; STACK]) -> Self {
+    pub(super) fn new(general: [Word; 6], vector: [f64; 8], stack: *mut Stack) -> Self {
         let vector = vector.map(|low| [low, 0.0]);
         Self {
             saved: Saved { general, vector },
-            stack: Stack(stack),
+            stack,
             tag: Tag {
                 gp_offset: 0,
                 fp_offset: 48,
@@ -53,7 +55,7 @@ impl Call {
     /// The arguments behind the first `fixed` ones, of which there are at most six.
     pub(super) fn rest(&mut self, fixed: u32) -> va_list {
         self.tag.gp_offset = 8 * fixed;
-        self.tag.overflow_arg_area = self.stack.0.as_mut_ptr();
+        self.tag.overflow_arg_area = self.stack;
         self.tag.reg_save_area = &raw mut self.saved;
         let tag: *mut Tag = &raw mut self.tag;
         va_list(tag.cast())
@@ -79,38 +81,12 @@ macro_rules! entry {
             v5: f64,
             v6: f64,
             v7: f64,
-            s0: Word,
-            s1: Word,
-            s2: Word,
-            s3: Word,
-            s4: Word,
-            s5: Word,
-            s6: Word,
-            s7: Word,
-            s8: Word,
-            s9: Word,
-            s10: Word,
-            s11: Word,
-            s12: Word,
-            s13: Word,
-            s14: Word,
-            s15: Word,
-            s16: Word,
-            s17: Word,
-            s18: Word,
-            s19: Word,
-            s20: Word,
-            s21: Word,
-            s22: Word,
-            s23: Word,
+            mut stack: $crate::ffi::variadic::x86_64::Stack,
         ) -> $result {
             let mut call = Call::new(
                 [g0, g1, g2, g3, g4, g5],
                 [v0, v1, v2, v3, v4, v5, v6, v7],
-                [
-                    s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, s16, s17,
-                    s18, s19, s20, s21, s22, s23,
-                ],
+                &raw mut stack,
             );
             // SAFETY: the arguments are those of the variadic function of this name.
             unsafe { $function(&mut call) }

@@ -492,8 +492,7 @@ void wire_expect (struct wire_pair *pair, int first, const void *payload, long s
   wire_expect_frame (pair->peer, first, !pair->server, payload, size);
 }
 
-void wire_expect_msg (noPollConn *conn, int opcode, int is_final, int is_fragment,
-                      const void *payload, long size)
+noPollMsg *wire_next_message (noPollConn *conn)
 {
   noPollMsg *msg;
 
@@ -501,6 +500,14 @@ void wire_expect_msg (noPollConn *conn, int opcode, int is_final, int is_fragmen
     CHECK (nopoll_conn_is_ok (conn));
     wire_wait_readable (nopoll_conn_socket (conn));
   }
+  return msg;
+}
+
+void wire_expect_msg (noPollConn *conn, int opcode, int is_final, int is_fragment,
+                      const void *payload, long size)
+{
+  noPollMsg *msg = wire_next_message (conn);
+
   CHECK_INT (errno, 0);
   CHECK_INT (nopoll_msg_opcode (msg), opcode);
   CHECK_INT (nopoll_msg_is_final (msg), is_final);

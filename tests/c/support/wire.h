@@ -128,6 +128,8 @@ void wire_expect_nothing (noPollConn *conn, int size);
 noPollConn *wire_client (noPollCtx *ctx, int *peer);
 /* A ready accepted connection without a loop; *peer is our end. Non-blocking unless blocking. */
 noPollConn *wire_accepted (noPollCtx *ctx, noPollConn *listener, int *peer, int blocking);
+/* The next message of a connection that is served by no loop. */
+noPollMsg *wire_next_message (noPollConn *conn);
 
 #ifdef __cplusplus
 }
