@@ -705,7 +705,8 @@ void nopoll_conn_opts_set_reuse(noPollConnOpts *opts, nopoll_bool reuse);
 void __nopoll_conn_opts_release_if_needed(noPollConnOpts *options);
 
 /*
- * Connection options: settings. They are read when a constructor is called.
+ * Connection options: settings. A client reads them when its constructor is called, a listener
+ * each time it accepts a connection.
  */
 
 /** Clients: sets the value of the `Cookie` header, sent as it is; NULL sends none, the default. */

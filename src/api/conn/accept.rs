@@ -239,10 +239,14 @@ impl Conn {
         self.lend(&self.window.port, peer.port.as_bytes());
     }
 
-    /// Settings are taken over now: the listener may be gone when they are needed.
+    /// Settings are taken over now: the listener may be gone when they are needed. Its options may
+    /// have changed since they were given to it.
     fn inherit(&self, listener: &Arc<Self>) {
         self.limits.inherit(&listener.limits);
         let opts = relock(&listener.cold).opts.clone();
+        if let Some(opts) = &opts {
+            opts.read(|settings| self.limits.set(settings));
+        }
         relock(&self.cold).opts = opts;
     }
 

@@ -22,18 +22,21 @@ pub(super) struct Limits {
 }
 
 impl Limits {
+    /// Takes what the settings have; the rest stays.
     pub(super) fn set(&self, settings: &Settings) {
-        let stored = |value: Option<c_long>| value.map_or(0, |value| value as isize);
-        self.max_frame
-            .store(settings.max_frame_size as isize, Ordering::Relaxed);
-        self.max_message
-            .store(stored(settings.max_message_size), Ordering::Relaxed);
-        self.max_pending
-            .store(stored(settings.max_pending), Ordering::Relaxed);
-        let delivery = settings.delivery.map_or(0, |value| value as isize + 1);
-        self.delivery.store(delivery, Ordering::Relaxed);
-        let lenient = settings.lenient.map_or(0, |value| isize::from(value) + 1);
-        self.lenient.store(lenient, Ordering::Relaxed);
+        let size = |value: Option<c_long>| value.map(|value| value as isize);
+        let max_frame = Some(settings.max_frame_size).filter(|&size| size > 0);
+        take(&self.max_frame, size(max_frame));
+        take(&self.max_message, size(settings.max_message_size));
+        take(&self.max_pending, size(settings.max_pending));
+        take(
+            &self.delivery,
+            settings.delivery.map(|value| value as isize + 1),
+        );
+        take(
+            &self.lenient,
+            settings.lenient.map(|flag| isize::from(flag) + 1),
+        );
     }
 
     /// An accepted connection takes its listener's values for itself: the listener may go.
@@ -51,6 +54,12 @@ impl Limits {
     }
 }
 
+fn take(place: &AtomicIsize, value: Option<isize>) {
+    if let Some(value) = value {
+        place.store(value, Ordering::Relaxed);
+    }
+}
+
 fn own(value: &AtomicIsize) -> Option<c_long> {
     let value = value.load(Ordering::Relaxed);
     (value > 0).then_some(value as c_long)
@@ -65,11 +74,7 @@ impl Conn {
     /// Takes the options' frame limit, if they have one.
     pub fn copy_max_frame_size(&self, opts: &Arc<Opts>) {
         let size = opts.read(|settings| settings.max_frame_size);
-        if size > 0 {
-            self.limits
-                .max_frame
-                .store(size as isize, Ordering::Relaxed);
-        }
+        take(&self.limits.max_frame, (size > 0).then_some(size as isize));
     }
 
     pub(super) fn lenient(&self) -> bool {

@@ -1,4 +1,5 @@
-//! Connection options: settings. They are read when a constructor is called.
+//! Connection options: settings. A client reads them when its constructor is called, a listener
+//! each time it accepts a connection.
 
 use std::ffi::{c_char, c_long};
 
