@@ -29,7 +29,14 @@ impl CBuf {
             return true;
         }
         // SAFETY: `data` is NULL or came from the same allocator.
-        let data = unsafe { libc::realloc(self.data.cast::<c_void>(), capacity) }.cast::<u8>();
+        let data = unsafe {
+            if self.data.is_null() {
+                libc::malloc(capacity)
+            } else {
+                libc::realloc(self.data.cast::<c_void>(), capacity)
+            }
+        }
+        .cast::<u8>();
         if data.is_null() {
             return false;
         }
@@ -58,6 +65,18 @@ impl Payload for CBuf {
             initialised: 0,
             capacity: 0,
         }
+    }
+
+    fn copy_of(bytes: &[u8]) -> Option<Self> {
+        let mut copy = Self::new();
+        if !copy.grow(bytes.len().checked_add(1)?) {
+            return None;
+        }
+        // SAFETY: the block is fresh and has room.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), copy.data, bytes.len()) };
+        copy.len = bytes.len();
+        copy.initialised = bytes.len();
+        Some(copy)
     }
 
     fn len(&self) -> usize {

@@ -6,6 +6,9 @@ pub trait Payload: Sized {
     /// An empty payload; nothing need be allocated for it.
     fn new() -> Self;
 
+    /// A payload of its own for `bytes`, which are all of it. None: out of memory.
+    fn copy_of(bytes: &[u8]) -> Option<Self>;
+
     /// How many bytes are filled.
     fn len(&self) -> usize;
 
@@ -48,6 +51,14 @@ pub mod tests {
     impl<const STEP: usize, const LIMIT: usize> Payload for Stepped<STEP, LIMIT> {
         fn new() -> Self {
             Self::default()
+        }
+
+        fn copy_of(bytes: &[u8]) -> Option<Self> {
+            let filled = bytes.len();
+            (filled <= LIMIT).then(|| Self {
+                bytes: bytes.to_vec(),
+                filled,
+            })
         }
 
         fn len(&self) -> usize {

@@ -9,6 +9,7 @@ mod ahead;
 mod frame;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 use std::mem;
 
@@ -88,6 +89,9 @@ impl<P: Payload> Receiver<P> {
     /// Behind a close frame or a violation everything is consumed and ignored.
     pub fn feed(&mut self, input: &[u8], rules: &Rules) -> (usize, Option<Item<P>>) {
         self.rules = *rules;
+        if let Some(whole) = self.whole_ahead(input, rules) {
+            return (whole.size, Some(self.take_whole(input, &whole)));
+        }
         let mut rest = input;
         loop {
             let step = match self.stage {

@@ -53,6 +53,11 @@ impl Utf8 {
     }
 }
 
+/// Whether all of `bytes` is text.
+pub fn is_text(bytes: &[u8]) -> bool {
+    simdutf8::basic::from_utf8(bytes).is_ok()
+}
+
 /// Where `bytes` must be cut so that no character is split; the rest, at most 3 bytes, starts with
 /// the first byte of a longer character.
 fn end_of_whole_characters(bytes: &[u8]) -> usize {

@@ -14,6 +14,9 @@ impl<P: Payload> Receiver<P> {
     /// An unfinished frame or message counts nothing. Only headers are looked at: a violation
     /// inside a payload passes for the frame it is in.
     pub fn complete_items(&self, input: &[u8], most: usize) -> usize {
+        if most == 1 && self.whole_ahead(input, &self.rules).is_some() {
+            return 1;
+        }
         let mut held = self.held_header();
         let mut rest = input;
         let mut gate = self.gate();
