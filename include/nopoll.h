@@ -1755,6 +1755,114 @@ void nopoll_ctx_set_coalescing(noPollCtx *ctx, nopoll_bool enable);
 void nopoll_ctx_set_read_ahead(noPollCtx *ctx, nopoll_bool enable);
 
 /*
+ * permessage-deflate. As with the other settings, a value in the options of a client or listener
+ * wins over the context's.
+ */
+
+/**
+ * With true, connections compress their messages if the peer can do so, too (permessage-deflate,
+ * RFC 7692): clients offer it, listeners agree to it. With false, the default, nothing is offered
+ * or agreed to. Read at each opening handshake.
+ *
+ * A connection that is compressed needs about 280 KB for sending and 50 KB for receiving, from the
+ * first compressed message on; see `nopoll_ctx_set_compression_context_takeover`. Messages are
+ * received uncompressed, and the limits of frames and messages apply to what comes out. With
+ * NOPOLL_DELIVER_FRAMES each frame gives what came out of it, which for a frame that isn't the
+ * last of its message may be nothing; with NOPOLL_DELIVER_PIECES the last piece of a frame may be
+ * empty.
+ *
+ * Sends return and count bytes of the payload as it was given. The count of a compressed frame
+ * that can't be written at once comes in one piece: the send returns -2, and when the frame is
+ * out, all of its length is reported.
+ *
+ * Don't put a secret into a message together with text that an attacker chose: its length would
+ * tell how much of the two is alike.
+ */
+void nopoll_ctx_set_compression(noPollCtx *ctx, nopoll_bool enable);
+
+/** As `nopoll_ctx_set_compression`, for the connections made with these options. */
+void nopoll_conn_opts_set_compression(noPollConnOpts *opts, nopoll_bool enable);
+
+/**
+ * Sets how hard messages are compressed, from 1 (fast) to 9 (small); 3 is the default. Other
+ * values are refused with a log line.
+ */
+void nopoll_ctx_set_compression_level(noPollCtx *ctx, int level);
+
+/**
+ * As `nopoll_ctx_set_compression_level`, for the connections made with these options. Other values
+ * are ignored.
+ */
+void nopoll_conn_opts_set_compression_level(noPollConnOpts *opts, int level);
+
+/**
+ * Sets from how many bytes on messages are compressed; 64 is the default. Of a fragmented message,
+ * the first fragment decides. Empty messages are never compressed. Values other than 0 to
+ * NOPOLL_MAX_FRAME_SIZE_LIMIT are refused with a log line.
+ */
+void nopoll_ctx_set_compression_threshold(noPollCtx *ctx, long bytes);
+
+/**
+ * As `nopoll_ctx_set_compression_threshold`, for the connections made with these options. Other
+ * values are ignored.
+ */
+void nopoll_conn_opts_set_compression_threshold(noPollConnOpts *opts, long bytes);
+
+/**
+ * Sets how far back compressed data may refer, as the logarithm of a number of bytes: from 9 (512
+ * bytes) to 15 (32 KB), which is the default for both. `send_bits` holds for what is sent: 12
+ * instead of 15 saves 115 KB of memory, and costs a tenth or so of what compression gains.
+ * `receive_bits` is asked of the peer: a server must comply or the handshake of the client fails;
+ * a client that doesn't say that it can use less goes on with 15. Other values are refused with a
+ * log line.
+ *
+ * These are `server_max_window_bits` and `client_max_window_bits` of RFC 7692 §7.1.2. A client
+ * that demands a window of 8 bits gets no compression; a server that does, messages that aren't
+ * compressed.
+ */
+void nopoll_ctx_set_compression_window_bits(noPollCtx *ctx, int send_bits, int receive_bits);
+
+/**
+ * As `nopoll_ctx_set_compression_window_bits`, for the connections made with these options. Other
+ * values are ignored.
+ */
+void nopoll_conn_opts_set_compression_window_bits(noPollConnOpts *opts,
+                                                  int send_bits,
+                                                  int receive_bits);
+
+/**
+ * Sets whether messages may refer to earlier ones, which compresses small messages that resemble
+ * each other much better; true is the default for both directions. With false, memory for the
+ * direction is taken with each message and given back behind it. `receive` false is asked of the
+ * peer: a server must comply or the handshake of the client fails; every client must.
+ *
+ * These are `server_no_context_takeover` and `client_no_context_takeover` of RFC 7692 §7.1.1.
+ */
+void nopoll_ctx_set_compression_context_takeover(noPollCtx *ctx,
+                                                 nopoll_bool send,
+                                                 nopoll_bool receive);
+
+/**
+ * As `nopoll_ctx_set_compression_context_takeover`, for the connections made with these options.
+ */
+void nopoll_conn_opts_set_compression_context_takeover(noPollConnOpts *opts,
+                                                       nopoll_bool send,
+                                                       nopoll_bool receive);
+
+/**
+ * Returns 1 when both sides agreed to compress in the opening handshake, otherwise 0; also 0 for
+ * NULL. That a message was compressed doesn't show.
+ */
+nopoll_bool nopoll_conn_is_compressed(noPollConn *conn);
+
+/**
+ * Gives back the memory that compressing for this connection holds, for one that will be idle. It
+ * is taken again with the next message, which then doesn't refer to earlier ones. What receiving
+ * holds stays while the peer may refer to earlier messages.
+ */
+void nopoll_conn_release_compression(noPollConn *conn);
+
+/*
  * Why something failed.
  */
 

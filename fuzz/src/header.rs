@@ -15,6 +15,8 @@ pub fn check(data: &[u8]) {
         role,
         rules: &rules,
         open: state & 1 != 0,
+        deflates: false,
+        compressed: false,
         joined: u64::from(state >> 1) * 8,
     };
     let bytes = &input.rest()[..input.rest().len().min(MAX_HEADER + 4)];
@@ -48,6 +50,7 @@ fn rewrite(bytes: &[u8], header: Header, rules: &Rules) {
     let Header {
         fin,
         opcode,
+        compressed: _,
         mask,
         len,
         size,

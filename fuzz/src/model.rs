@@ -83,6 +83,7 @@ pub fn header(bytes: &[u8], gate: &Gate<'_>) -> Result<Option<Header>, Error> {
     Ok(Some(Header {
         fin,
         opcode,
+        compressed: false,
         mask,
         len,
         size,
@@ -127,6 +128,8 @@ impl Stream {
                 role,
                 rules,
                 open: self.open,
+                deflates: false,
+                compressed: false,
                 joined: self.joined.len() as u64,
             };
             let Some(header) = header(rest, &gate)? else {

@@ -1,5 +1,6 @@
 //! The client's request as a server reads it, and the request of ours as others would.
 
+use nopoll::fuzzing::deflate::Config;
 use nopoll::fuzzing::{
     Asked, Refusal, Request, RequestFields, RequestReader, RequestRules, accept_key, build_refusal,
     build_request, build_response, encode_key,
@@ -16,6 +17,7 @@ pub fn check(data: &[u8]) {
         lenient: switches & 2 != 0,
         require_origin: switches & 4 != 0,
         pages: switches & 8 != 0,
+        deflate: (switches & 32 != 0).then(Config::default),
     };
     if switches & 16 != 0 {
         ours(input, &rules, seed);
@@ -88,12 +90,12 @@ fn sound(bytes: &[u8], asked: &Asked, rules: &RequestRules) {
                 protocol,
                 cookie,
                 real_ip,
-                extensions,
+                deflate,
             } = request;
-            (
-                url,
-                vec![host, origin, protocol, cookie, real_ip, extensions],
-            )
+            if let Some((_, answer)) = deflate {
+                assert!(rules.deflate.is_some() && answer.starts_with("permessage-deflate"));
+            }
+            (url, vec![host, origin, protocol, cookie, real_ip])
         }
         Asked::Page(page) => {
             assert!(rules.pages);
@@ -134,10 +136,19 @@ fn ours(mut input: Input<'_>, rules: &RequestRules, seed: u16) {
         origin: origin.as_deref(),
         cookie: cookie.as_deref(),
         protocols: protocol.as_deref(),
+        deflate: rules.deflate.as_ref(),
         extra: Some(b"\r\nSec-WebSocket-Extensions: x"),
     });
     let (used, outcome) = in_portions(&built, rules, seed);
     assert_eq!(used, built.len());
+    let Some(Ok(Asked::Upgrade(request))) = outcome else {
+        panic!("refused: {outcome:?}");
+    };
+    let agreed = request.deflate.as_ref();
+    let answer = agreed.map(|(_, answer)| answer.as_str());
+    assert_eq!(answer, rules.deflate.map(|_| "permessage-deflate"));
+    let response = build_response(&accept_key(key.as_bytes()), None, answer);
+    assert!(response.ends_with(b"\r\n\r\n"));
     let expected = Request {
         url,
         host: Some(host),
@@ -146,9 +157,7 @@ fn ours(mut input: Input<'_>, rules: &RequestRules, seed: u16) {
         protocol,
         cookie,
         real_ip: None,
-        extensions: Some(b"x".to_vec()),
+        deflate: request.deflate.clone(),
     };
-    assert_eq!(outcome, Some(Ok(Asked::Upgrade(expected))));
-    let answer = build_response(&accept_key(key.as_bytes()), None);
-    assert!(answer.ends_with(b"=\r\n\r\n"));
+    assert_eq!(request, expected);
 }

@@ -4,6 +4,7 @@
 //! [`crate::abi::hook::Hook`]s. No lock is held while one runs.
 #![forbid(unsafe_code)]
 
+pub mod compression;
 pub mod conn;
 pub mod ctx;
 pub(crate) mod dispatch;

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use crate::abi::window::OptsWindow;
+use crate::api::compression::Compression;
 use crate::sync::{Lock, relock};
 
 /// TLS settings.
@@ -52,6 +53,8 @@ pub struct Settings {
     pub max_message_size: Option<c_long>,
     /// Overrides the context's backlog bound.
     pub max_pending: Option<c_long>,
+    /// Overrides the context's compression, setting by setting.
+    pub compression: Compression,
     /// TLS.
     pub tls: TlsSettings,
 }
@@ -72,6 +75,7 @@ impl Default for Settings {
             delivery: None,
             max_message_size: None,
             max_pending: None,
+            compression: Compression::UNSET,
             tls: TlsSettings {
                 protocol: TLS_FLEXIBLE,
                 ..TlsSettings::default()

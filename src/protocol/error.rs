@@ -22,10 +22,16 @@ pub enum Error {
         size: u64,
         limit: u64,
     },
+    /// It was of acceptable size on the wire.
+    InflatedFrameTooLarge {
+        limit: u64,
+    },
     MessageTooLarge {
         limit: u64,
     },
     InvalidUtf8,
+    /// Compressed data that doesn't decompress.
+    CorruptDeflate,
     OutOfMemory,
 }
 
@@ -35,10 +41,12 @@ impl Error {
         match self {
             // "1009 indicates that an endpoint is terminating the connection because it has
             // received a message that is too big for it to process."
-            Self::FrameTooLarge { .. } | Self::MessageTooLarge { .. } => 1009,
+            Self::FrameTooLarge { .. }
+            | Self::InflatedFrameTooLarge { .. }
+            | Self::MessageTooLarge { .. } => 1009,
             // "1007 ... received data within a message that was not consistent with the type of
             // the message (e.g., non-UTF-8 [RFC3629] data within a text message)."
-            Self::InvalidUtf8 => 1007,
+            Self::InvalidUtf8 | Self::CorruptDeflate => 1007,
             // "1011 ... encountered an unexpected condition that prevented it from fulfilling the
             // request."
             Self::OutOfMemory => 1011,
@@ -82,10 +90,17 @@ impl fmt::Display for Error {
             Self::FrameTooLarge { size, limit } => {
                 write!(f, "frame of {size} bytes, more than the limit of {limit}")
             }
+            Self::InflatedFrameTooLarge { limit } => {
+                write!(
+                    f,
+                    "compressed frame of more than the limit of {limit} bytes"
+                )
+            }
             Self::MessageTooLarge { limit } => {
                 write!(f, "message longer than the limit of {limit} bytes")
             }
             Self::InvalidUtf8 => f.write_str("text that is not UTF-8"),
+            Self::CorruptDeflate => f.write_str("corrupt compressed data"),
             Self::OutOfMemory => f.write_str("out of memory"),
         }
     }
@@ -113,7 +128,9 @@ mod tests {
         ] {
             assert_eq!(error.close_code(), 1002, "{error}");
         }
-        assert_eq!(Error::InvalidUtf8.close_code(), 1007);
+        for error in [Error::InvalidUtf8, Error::CorruptDeflate] {
+            assert_eq!(error.close_code(), 1007, "{error}");
+        }
         assert_eq!(
             Error::FrameTooLarge {
                 size: 11,
@@ -122,7 +139,12 @@ mod tests {
             .close_code(),
             1009
         );
-        assert_eq!(Error::MessageTooLarge { limit: 10 }.close_code(), 1009);
+        for error in [
+            Error::InflatedFrameTooLarge { limit: 10 },
+            Error::MessageTooLarge { limit: 10 },
+        ] {
+            assert_eq!(error.close_code(), 1009, "{error}");
+        }
         assert_eq!(Error::OutOfMemory.close_code(), 1011);
     }
 

@@ -1,8 +1,8 @@
 //! Which frames are let in. The checks of a header, in their order: reserved bits, opcode, mask
 //! bit, control frames, sequence, form of the length, size.
 
-use super::header::Start;
-use super::opcode::{CONTINUATION, is_control, is_reserved};
+use super::header::{RSV1, Start};
+use super::opcode::{BINARY, CONTINUATION, TEXT, is_control, is_reserved};
 use super::{Delivery, Error, Role, Rules};
 
 /// What the next header is judged by.
@@ -12,8 +12,18 @@ pub struct Gate<'a> {
     pub rules: &'a Rules,
     /// A fragmented message is unfinished.
     pub open: bool,
+    /// permessage-deflate was negotiated.
+    pub deflates: bool,
+    /// The unfinished message is compressed.
+    pub compressed: bool,
     /// Bytes already held of the message that the next data frame continues.
     pub joined: u64,
+}
+
+/// What `size` bytes may have grown to when compressed: by an eighth in a code that doesn't suit
+/// them, and by the blocks. The limits are meant for what comes out, where they hold exactly.
+fn largest_deflated(size: u64) -> u64 {
+    size.saturating_add(size / 8 + size / 64 + 1024)
 }
 
 impl Gate<'_> {
@@ -23,8 +33,9 @@ impl Gate<'_> {
         let opcode = start.opcode;
         // RFC 6455 §5.2: "If a nonzero value is received and none of the negotiated extensions
         // defines the meaning of such a nonzero value, the receiving endpoint MUST _Fail the
-        // WebSocket Connection_." No extension is negotiated.
-        if strict && start.rsv != 0 {
+        // WebSocket Connection_." RFC 7692 §6 defines RSV1 of the first frame of a message.
+        let defined = if self.may_compress(opcode) { RSV1 } else { 0 };
+        if strict && start.rsv & !defined != 0 {
             return Err(Error::ReservedBits);
         }
         // §5.2: "If an unknown opcode is received, the receiving endpoint MUST _Fail the
@@ -78,16 +89,35 @@ impl Gate<'_> {
         // §10.4: "Implementations that have implementation- and/or platform-specific limitations
         // regarding the frame size or total message size after reassembly from multiple frames
         // MUST protect themselves against exceeding those limits."
-        if len > max_frame {
+        let limit = |size: u64| {
+            if self.compresses(start) {
+                largest_deflated(size)
+            } else {
+                size
+            }
+        };
+        if len > limit(max_frame) {
             return Err(Error::FrameTooLarge {
                 size: len,
                 limit: max_frame,
             });
         }
         let joins = delivery == Delivery::Messages && !is_control(start.opcode);
-        if joins && self.joined.saturating_add(len) > max_message {
+        if joins && self.joined.saturating_add(len) > limit(max_message) {
             return Err(Error::MessageTooLarge { limit: max_message });
         }
         Ok(())
+    }
+
+    /// Whether the frame is part of a compressed message.
+    pub fn compresses(&self, start: Start) -> bool {
+        match start.opcode {
+            CONTINUATION => self.open && self.compressed,
+            opcode => self.may_compress(opcode) && start.rsv & RSV1 != 0,
+        }
+    }
+
+    fn may_compress(&self, opcode: u8) -> bool {
+        self.deflates && matches!(opcode, TEXT | BINARY)
     }
 }

@@ -8,6 +8,8 @@ use super::{Error, Role};
 pub struct Header {
     pub fin: bool,
     pub opcode: u8,
+    /// It belongs to a compressed message.
+    pub compressed: bool,
     pub mask: Option<[u8; 4]>,
     /// Payload bytes that follow.
     pub len: u64,
@@ -31,6 +33,8 @@ pub const MAX_HEADER: usize = 14;
 
 const FIN: u8 = 0x80;
 const RSV: u8 = 0x70;
+/// The reserved bit that permessage-deflate gives a meaning.
+pub const RSV1: u8 = 0x40;
 const OPCODE: u8 = 0x0f;
 const MASK: u8 = 0x80;
 const LEN: u8 = 0x7f;
@@ -58,6 +62,7 @@ impl Header {
         Ok(Some(Self {
             fin: start.fin,
             opcode: start.opcode,
+            compressed: gate.compresses(start),
             mask,
             len,
             size,
@@ -171,6 +176,8 @@ mod tests {
             role,
             rules: &RULES,
             open: false,
+            deflates: false,
+            compressed: false,
             joined: 0,
         }
     }
@@ -206,6 +213,7 @@ mod tests {
             let header = Header {
                 fin: true,
                 opcode: 2,
+                compressed: false,
                 mask,
                 len,
                 size,

@@ -9,6 +9,9 @@
 //! *Sending.* [`encode_header`], [`Mask`] and [`close_payload`] make the bytes of a frame,
 //! [`Fragments`] picks the opcodes of a fragmented message.
 //!
+//! *Compressing.* [`deflate`] is permessage-deflate (RFC 7692): its negotiation, and what it does
+//! to payloads.
+//!
 //! *Opening.* [`handshake`] builds and reads both sides of the HTTP upgrade.
 //!
 //! Nothing here knows sockets, clocks, locks, C types or logging. Memory grows with the bytes
@@ -16,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 pub mod close;
+pub mod deflate;
 pub mod error;
 pub mod fragments;
 pub mod gate;
@@ -37,6 +41,7 @@ pub use handshake::{
     ResponseError, ResponseErrorKind, ResponseReader, accept_key, build_page, build_refusal,
     build_request, build_response, encode_key,
 };
+
 pub use header::encode_header;
 pub use item::{Close, Data, Item};
 pub use mask::Mask;

@@ -6,6 +6,7 @@
 //! decoder keeps no more than an unfinished header beside the payload itself.
 
 mod ahead;
+mod compressed;
 mod frame;
 #[cfg(test)]
 mod tests;
@@ -14,12 +15,13 @@ mod whole;
 use std::mem;
 
 use self::frame::{Flags, Frame, Unit};
+use super::deflate::Inflater;
 use super::gate::Gate;
 use super::header::{self, Header, MAX_HEADER};
 use super::item::{Close, Data, Item};
 use super::opcode::{CLOSE, CONTINUATION, PING, PONG, TEXT};
 use super::utf8::Utf8;
-use super::{Delivery, Error, Payload, Role, Rules};
+use super::{Delivery, Error, Payload, Role, Rules, deflate};
 
 /// The receiving half of a connection.
 pub struct Receiver<P> {
@@ -34,6 +36,12 @@ pub struct Receiver<P> {
     unit: Unit,
     /// A fragmented message is unfinished: the last data frame came without FIN.
     open: bool,
+    /// The message is compressed.
+    compressed: bool,
+    /// Where permessage-deflate was negotiated.
+    inflater: Option<Box<Inflater>>,
+    /// Bytes that came out of the frame's compressed payload.
+    inflated: u64,
     /// The message is text and its bytes are validated.
     validates: bool,
     utf8: Utf8,
@@ -75,6 +83,9 @@ impl<P: Payload> Receiver<P> {
             frame: Frame::default(),
             unit: Unit::default(),
             open: false,
+            compressed: false,
+            inflater: None,
+            inflated: 0,
             validates: false,
             utf8: Utf8::default(),
             payload: P::new(),
@@ -82,10 +93,21 @@ impl<P: Payload> Receiver<P> {
         }
     }
 
+    /// Compressed messages may follow.
+    pub fn inflate_with(&mut self, inflater: Inflater) {
+        self.inflater = Some(Box::new(inflater));
+    }
+
+    /// Nothing more will come: gives back what inflating needed.
+    pub fn release(&mut self) {
+        self.inflater = None;
+    }
+
     /// Consumes from the front of `input` up to the end of one item at most; returns how many
     /// bytes were consumed, and the item. Without an item, that is all of them.
     ///
-    /// Where pieces are delivered, the part received of an unfinished data frame is an item too.
+    /// Where pieces are delivered, the part received of an unfinished data frame is an item too. Of
+    /// a compressed frame, more items may be had without more input: see [`Self::holds`].
     /// Behind a close frame or a violation everything is consumed and ignored.
     pub fn feed(&mut self, input: &[u8], rules: &Rules) -> (usize, Option<Item<P>>) {
         self.rules = *rules;
@@ -100,14 +122,14 @@ impl<P: Payload> Receiver<P> {
                 Stage::Data | Stage::Control | Stage::Pong => self.read_payload(&mut rest),
             };
             let item = step.unwrap_or_else(|error| Some(self.fail(error)));
-            if item.is_some() || rest.is_empty() {
+            if item.is_some() || rest.is_empty() && !self.holds() {
                 return (input.len() - rest.len(), item);
             }
         }
     }
 
     /// How many bytes, at least 1, may be taken from the socket that certainly belong to the
-    /// current frame.
+    /// current frame. Not to be asked while something is held.
     pub fn want(&self) -> usize {
         match self.stage {
             Stage::Header => {
@@ -115,15 +137,17 @@ impl<P: Payload> Receiver<P> {
                 header::least_size(held, self.role) - held.len()
             }
             Stage::Over => 1,
+            Stage::Data if self.frame.compressed => self.frame.within(deflate::INPUT),
             Stage::Data | Stage::Control | Stage::Pong => self.frame.within(usize::MAX),
         }
     }
 
-    /// While a data payload is being received: memory for its next bytes, at most `most` of them.
+    /// While a data payload is being received that is not compressed: memory for its next bytes, at
+    /// most `most` of them.
     /// What was read into it is reported with [`Self::filled`], before anything else is called.
     pub fn slot(&mut self, most: usize) -> Option<&mut [u8]> {
         let most = self.frame.within(most);
-        if self.stage != Stage::Data || most == 0 {
+        if self.stage != Stage::Data || self.frame.compressed || most == 0 {
             return None;
         }
         self.payload.spare(most)
@@ -166,6 +190,8 @@ impl<P: Payload> Receiver<P> {
             role: self.role,
             rules: &self.rules,
             open: self.open,
+            deflates: self.inflater.is_some(),
+            compressed: self.compressed,
             joined,
         }
     }
@@ -191,7 +217,8 @@ impl<P: Payload> Receiver<P> {
         self.held = 0;
         *rest = &rest[header.size - held..];
         self.begin(&header);
-        if header.len == 0 {
+        // What came of a compressed message so far may end here, too.
+        if header.len == 0 && !header.compressed {
             return self.finish();
         }
         Ok(None)
@@ -217,9 +244,14 @@ impl<P: Payload> Receiver<P> {
             self.utf8 = Utf8::default();
         }
         self.open = !header.fin;
+        self.compressed = header.compressed;
+        self.inflated = 0;
     }
 
     fn read_payload(&mut self, rest: &mut &[u8]) -> Result<Option<Item<P>>, Error> {
+        if self.frame.compressed {
+            return self.read_compressed(rest);
+        }
         let (bytes, behind) = rest.split_at(self.frame.within(rest.len()));
         *rest = behind;
         match self.stage {
@@ -264,6 +296,9 @@ impl<P: Payload> Receiver<P> {
 
     fn finish_data(&mut self) -> Result<Option<Item<P>>, Error> {
         let fin = self.frame.fin;
+        if let Some(inflater) = self.inflater.as_mut().filter(|_| fin && self.compressed) {
+            inflater.end_message();
+        }
         if fin && self.validates && !self.utf8.is_complete() {
             return Err(Error::InvalidUtf8);
         }

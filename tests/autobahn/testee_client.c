@@ -65,6 +65,8 @@ int main (int argc, char **argv)
   snprintf (host_name, sizeof host_name, "127.0.0.1:%s", port);
   ctx = nopoll_ctx_new ();
   nopoll_ctx_set_delivery (ctx, NOPOLL_DELIVER_MESSAGES);
+  nopoll_ctx_set_compression (ctx, nopoll_true);
+  nopoll_ctx_set_compression_threshold (ctx, 0);
   if (!run ("/getCaseCount", read_count, &count) || count < 0)
     return EXIT_FAILURE;
   for (i = 1; i <= count; i++) {

@@ -37,6 +37,8 @@ int main (void)
 
   ctx = nopoll_ctx_new ();
   nopoll_ctx_set_delivery (ctx, NOPOLL_DELIVER_MESSAGES);
+  nopoll_ctx_set_compression (ctx, nopoll_true);
+  nopoll_ctx_set_compression_threshold (ctx, 0);
   nopoll_ctx_set_on_msg (ctx, echo, NULL);
   nopoll_conn_opts_skip_origin_check (opts, nopoll_true);
   listener = nopoll_listener_new_opts (ctx, opts, "127.0.0.1", "0");

@@ -44,6 +44,7 @@ const ADDITIONS: &[&str] = &[
     "additions/undeclared",
     "additions/forks",
     "additions/delivery",
+    "additions/compression",
     "additions/errors",
     "additions/http",
 ];

@@ -194,6 +194,10 @@ impl Link {
         self.transport = None;
         self.phase = Phase::Idle;
         self.ahead.clear();
+        self.receiver.release();
+        if let Some(deflater) = &mut self.deflater {
+            deflater.release();
+        }
         self.out.take_rest()
     }
 }

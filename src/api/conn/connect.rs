@@ -192,6 +192,9 @@ impl Conn {
         let key = encode_key(nonce);
         let bytes = |text: Option<&CStr>| text.map(|text| text.to_bytes().to_vec());
         let (url, host, origin, protocols) = this.request_texts();
+        let deflate = settings
+            .compression
+            .resolve(&this.ctx.settings.compression());
         let request = build_request(&RequestFields {
             url: &url,
             host: &host,
@@ -200,6 +203,7 @@ impl Conn {
             origin: settings.add_origin.then_some(origin.as_slice()),
             cookie: settings.cookie.as_deref().map(CStr::to_bytes),
             protocols: protocols.as_deref(),
+            deflate: deflate.as_ref(),
             extra: bytes(settings.extra_headers.as_deref()).as_deref(),
         });
         {
@@ -219,7 +223,7 @@ impl Conn {
             if link.transport.is_none() {
                 return;
             }
-            let reader = ResponseReader::new(accept_key(key.as_bytes()));
+            let reader = ResponseReader::new(accept_key(key.as_bytes()), deflate);
             link.phase = Phase::Response(Box::new(reader));
         }
         this.hidden.store(false, Ordering::Release);

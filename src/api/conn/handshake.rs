@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::close::Ending;
-use super::link::{Got, How, Opening, Phase};
+use super::link::{Got, How, Link, Opening, Phase};
 use super::ready::Ready;
 use super::{Conn, Role};
 use crate::api::error::{Errno, Failure, Kind};
 use crate::log::{Level, log};
+use crate::protocol::deflate::{Agreement, Deflater, Inflater};
 use crate::protocol::{
     Asked, Refusal, Request, RequestRules, Response, ResponseError, ResponseErrorKind, accept_key,
     build_refusal, build_response,
@@ -77,11 +78,17 @@ impl Conn {
     }
 
     fn request_rules(&self) -> RequestRules {
+        let opts = relock(&self.cold).opts.clone();
+        let (skips_origin, compression) = match opts {
+            Some(opts) => opts.read(|opts| (opts.skip_origin_check, opts.compression)),
+            None => Default::default(),
+        };
         RequestRules {
             version: self.ctx.settings.version(),
             lenient: self.lenient(),
-            require_origin: self.is_server() && self.requires_origin(),
+            require_origin: self.is_server() && !skips_origin,
             pages: self.ctx.hooks().on_http.get().is_some(),
+            deflate: compression.resolve(&self.ctx.settings.compression()),
         }
     }
 
@@ -106,13 +113,19 @@ impl Conn {
         }
         // C contract: the program's choice, else what the client asked for, whole and verbatim.
         let protocol = this.accepted_protocol_bytes().or(request.protocol);
-        let response = build_response(&accept_key(&request.key), protocol.as_deref());
+        let (agreement, extensions) = request.deflate.unzip();
+        let response = build_response(
+            &accept_key(&request.key),
+            protocol.as_deref(),
+            extensions.as_deref(),
+        );
         {
             let mut link = this.link.lock();
             if !link.is_live() {
                 return REFUSED;
             }
             link.out.append(&[&response]);
+            link.deflate(agreement);
             link.replied = true;
             link.flush();
         }
@@ -131,6 +144,7 @@ impl Conn {
     fn accept_response(this: &Arc<Self>, response: Response) -> Step {
         this.http_status.store(101, Ordering::Release);
         this.lend_some(&this.window.accepted_protocol, response.protocol.as_deref());
+        this.link.lock().deflate(response.deflate);
         Self::open(this)
     }
 
@@ -262,5 +276,15 @@ impl Conn {
     /// Advances the handshake as [`Self::is_ready`] does.
     pub fn complete_handshake(this: &Arc<Self>) {
         Self::is_ready(this);
+    }
+}
+
+impl Link {
+    /// Messages may be compressed from here on, as was agreed.
+    fn deflate(&mut self, agreement: Option<Agreement>) {
+        if let Some(agreement) = agreement {
+            self.deflater = Some(Box::new(Deflater::new(&agreement)));
+            self.receiver.inflate_with(Inflater::new(&agreement));
+        }
     }
 }

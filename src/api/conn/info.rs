@@ -143,10 +143,16 @@ impl Conn {
         self.failure.get().map_or(NO_ERROR, Failure::text).as_ptr()
     }
 
-    /// Whether the listener tolerates clients without `Origin`, as its options are now.
-    pub(super) fn requires_origin(&self) -> bool {
-        let opts = relock(&self.cold).opts.clone();
-        !opts.is_some_and(|opts| opts.read(|settings| settings.skip_origin_check))
+    /// Whether permessage-deflate was negotiated.
+    pub fn is_compressed(&self) -> bool {
+        self.link.lock().deflater.is_some()
+    }
+
+    /// Gives back the memory of the compressor until it is needed again.
+    pub fn release_compression(&self) {
+        if let Some(deflater) = &mut self.link.lock().deflater {
+            deflater.release();
+        }
     }
 
     pub(super) fn is_server(&self) -> bool {

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::io;
 
 use crate::abi::cbuf::CBuf;
+use crate::protocol::deflate::{self, Deflater};
 use crate::protocol::{
     Asked, Fragments, Item, Method, Receiver, Refusal, RequestReader, RequestRules, Response,
     ResponseError, ResponseReader, Role, Rules,
@@ -88,6 +89,8 @@ pub(crate) struct Link {
     pub(crate) phase: Phase,
     pub(crate) receiver: Receiver<CBuf>,
     pub(crate) fragments: Fragments,
+    /// Where permessage-deflate was negotiated.
+    pub(crate) deflater: Option<Box<Deflater>>,
     pub(crate) out: Outbox,
     pub(crate) ahead: Ahead,
     /// What `nopoll_conn_read` took and the program has not asked for yet.
@@ -116,6 +119,7 @@ impl Link {
             phase: Phase::Idle,
             receiver: Receiver::new(role),
             fragments: Fragments::default(),
+            deflater: None,
             out: Outbox::default(),
             ahead: Ahead::default(),
             leftover: VecDeque::new(),
@@ -132,9 +136,14 @@ impl Link {
         self.transport.is_some() && !self.closing
     }
 
+    /// Nothing is here that has been read and not acted on.
+    pub(crate) fn is_read_out(&self) -> bool {
+        self.ahead.is_empty() && !self.receiver.holds()
+    }
+
     /// Complete items that are here already.
     pub(crate) fn items_ahead(&self, most: usize) -> usize {
-        if self.ahead.is_empty() || !matches!(self.phase, Phase::Open | Phase::Deciding) {
+        if self.is_read_out() || !matches!(self.phase, Phase::Open | Phase::Deciding) {
             return 0;
         }
         self.receiver.complete_items(self.ahead.bytes(), most)
@@ -247,7 +256,7 @@ impl Link {
     /// The next item of the open connection.
     pub(crate) fn next_item(&mut self, how: &mut How<'_>, rules: &Rules) -> Got<Item<CBuf>> {
         loop {
-            if !self.ahead.is_empty() {
+            if !self.ahead.is_empty() || self.receiver.holds() {
                 let (used, item) = self.receiver.feed(self.ahead.bytes(), rules);
                 self.ahead.consume(used);
                 match item {
@@ -276,25 +285,49 @@ impl Link {
                     }
                 }
             }
-            let mut head = [0; HEAD];
-            let room = if read_ahead {
-                self.ahead.room()
+            let got = if read_ahead {
+                how.read(transport, self.ahead.room()).map(|n| {
+                    self.ahead.filled(n);
+                    None
+                })
+            } else if self.receiver.want() > HEAD {
+                self.take::<{ deflate::INPUT }>(how, rules)
             } else {
-                let want = self.receiver.want().min(HEAD);
-                &mut head[..want]
+                self.take::<HEAD>(how, rules)
             };
-            match how.read(transport, room) {
-                Got::Item(n) if read_ahead => self.ahead.filled(n),
-                Got::Item(n) => {
-                    let (_, item) = self.receiver.feed(&head[..n], rules);
-                    if let Some(item) = item {
-                        return Got::Item(item);
-                    }
-                }
+            match got {
+                Got::Item(None) => {}
+                Got::Item(Some(item)) => return Got::Item(item),
                 Got::Blocked => return Got::Blocked,
                 Got::End => return Got::End,
                 Got::Error(error) => return Got::Error(error),
             }
+        }
+    }
+
+    /// Reads what belongs to the frame at hand, at most `ROOM` bytes, by way of the stack.
+    fn take<const ROOM: usize>(
+        &mut self,
+        how: &mut How<'_>,
+        rules: &Rules,
+    ) -> Got<Option<Item<CBuf>>> {
+        let Some(transport) = &mut self.transport else {
+            return Got::Error(io::Error::from_raw_os_error(NO_STREAM));
+        };
+        let mut bytes = [0; ROOM];
+        let want = self.receiver.want().min(ROOM);
+        how.read(transport, &mut bytes[..want])
+            .map(|n| self.receiver.feed(&bytes[..n], rules).1)
+    }
+}
+
+impl<T> Got<T> {
+    fn map<U>(self, change: impl FnOnce(T) -> U) -> Got<U> {
+        match self {
+            Self::Item(item) => Got::Item(change(item)),
+            Self::Blocked => Got::Blocked,
+            Self::End => Got::End,
+            Self::Error(error) => Got::Error(error),
         }
     }
 }

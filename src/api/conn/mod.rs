@@ -8,7 +8,7 @@
 //! | `connect`, `accept` | how one comes about |
 //! | `handshake`, `http` | the opening handshake, and requests that are none |
 //! | `read`, `stream`, `wait` | receiving |
-//! | `write`, `pending` | sending |
+//! | `write`, `frame`, `pending` | sending |
 //! | `close` | how one ends |
 //! | `watch`, `ready`, `turn` | what the loop knows of it and does with it |
 
@@ -16,6 +16,7 @@ mod accept;
 mod ahead;
 pub(crate) mod close;
 mod connect;
+mod frame;
 mod handshake;
 mod http;
 mod info;

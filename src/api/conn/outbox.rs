@@ -13,6 +13,7 @@ mod queue;
 
 use std::io::{self, IoSlice};
 
+use super::frame::Counting;
 use crate::engine::fork;
 use crate::transport::{Transport, would_block};
 
@@ -149,10 +150,9 @@ impl Outbox {
         }
     }
 
-    /// Queues the rest of a frame that the program was told of; `header` bytes of it, written or
-    /// not, are no payload.
-    pub(crate) fn owe(&mut self, frame: Vec<u8>, header: usize, written: usize) {
-        self.queue().push(frame, written, Kind::Owed { header });
+    /// Queues the rest of a frame that the program was told of.
+    pub(crate) fn owe(&mut self, frame: Vec<u8>, counting: Counting, written: usize) {
+        self.queue().push(frame, written, Kind::Owed(counting));
     }
 
     /// Queues bytes nobody asks for; small ones share a segment.
@@ -172,7 +172,7 @@ impl Outbox {
 
     /// What is still queued of the frame of `size` bytes that ends at `end` becomes owed, if it is
     /// all that is queued; `None` if not. Returns how many of its bytes are written.
-    pub(crate) fn owe_last(&mut self, end: u64, header: usize, size: usize) -> Option<usize> {
+    pub(crate) fn owe_last(&mut self, end: u64, counting: Counting, size: usize) -> Option<usize> {
         if self.end() != end {
             return None;
         }
@@ -185,9 +185,10 @@ impl Outbox {
         let rest = segment.bytes.split_off(segment.written);
         segment.bytes = rest;
         segment.written = 0;
-        segment.kind = Kind::Owed {
-            header: header.saturating_sub(written),
-        };
+        segment.kind = Kind::Owed(Counting {
+            uncounted: counting.uncounted.saturating_sub(written),
+            ..counting
+        });
         Some(written)
     }
 

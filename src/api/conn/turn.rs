@@ -79,7 +79,7 @@ impl Conn {
             }
             // Whoever ends a pause or a decision has the loop look again.
             let held_up = link.paused || link.phase.is_deciding();
-            let more = !reading.drained || !link.ahead.is_empty();
+            let more = !reading.drained || !link.is_read_out();
             (reading.asked && more && !held_up, resumes)
         };
         if resumes {

@@ -9,12 +9,13 @@ use std::ffi::{c_int, c_long};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::frame::{Frame, Shape};
 use super::link::{Link, Phase};
 use super::{Conn, Role};
 use crate::api::dispatch;
 use crate::api::error::Errno;
 use crate::log::{Level, log};
-use crate::protocol::{self, Mask, encode_header};
+use crate::protocol::{self, deflate::Deflater};
 use crate::transport::socket::{self, Readiness};
 
 /// What to send.
@@ -47,79 +48,14 @@ const FORCED_PAUSE: Duration = Duration::from_secs(5);
 /// The largest payload whose frame an `int` result can speak of.
 const LARGEST: usize = c_int::MAX as usize - 14;
 
-/// A frame ready to go, in one or two parts.
-struct Frame<'a> {
-    head: Vec<u8>,
-    /// Empty for a masked frame: there the head holds all of it.
-    body: &'a [u8],
-    header: usize,
-    opcode: u8,
-    fin: bool,
-    track: bool,
-}
-
-impl<'a> Frame<'a> {
-    fn new(frame: &SendFrame, opcode: u8, masked: bool, content: &'a [u8]) -> Self {
-        let mask = masked.then(crate::random::mask_key);
-        let mut head = [0; 14];
-        let header = encode_header(&mut head, frame.fin, opcode, mask, content.len() as u64);
-        let mut bytes = Vec::with_capacity(if masked {
-            header + content.len()
-        } else {
-            header
-        });
-        bytes.extend_from_slice(&head[..header]);
-        if let Some(key) = mask {
-            bytes.extend_from_slice(content);
-            Mask::new(key).apply(&mut bytes[header..]);
-        }
-        Self {
-            head: bytes,
-            body: if masked { &[] } else { content },
-            header,
-            opcode,
-            fin: frame.fin,
-            track: frame.track,
-        }
-    }
-
-    fn size(&self) -> usize {
-        self.head.len() + self.body.len()
-    }
-
-    fn payload(&self) -> c_int {
-        c_int::try_from(self.size() - self.header).unwrap_or(c_int::MAX)
-    }
-
-    fn parts(&self) -> [&[u8]; 2] {
-        [&self.head, self.body]
-    }
-
-    /// All of it from `written` on.
-    fn rest(&self, written: usize) -> [&[u8]; 2] {
-        let of_head = written.min(self.head.len());
-        [&self.head[of_head..], &self.body[written - of_head..]]
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        self.parts().concat()
-    }
-
-    /// The result for a frame of which `written` bytes are out: payload bytes, or -2 for none.
-    fn short(&self, written: usize) -> c_int {
-        match written.checked_sub(self.header) {
-            None | Some(0) => -2,
-            Some(payload) => c_int::try_from(payload).unwrap_or(c_int::MAX),
-        }
-    }
-}
-
 /// What one attempt to send came to.
 enum Sent {
     /// Result and errno are final.
     Done(c_int, Errno),
     /// Queued up to this position of the stream; the caller is to wait for it.
-    Wait(u64),
+    Wait(u64, Shape),
+    /// Begun; the rest is to follow after a pause.
+    Paused(Shape, Duration),
     /// Not accepted; the peer must take bytes first.
     Full,
 }
@@ -151,34 +87,16 @@ impl Conn {
         loop {
             let (sent, backlog) = {
                 let mut link = this.link.lock();
-                if let Err(code) = link.may_send(this) {
-                    return (-1, Errno::Set(code));
-                }
-                let wanted = u8::try_from(frame.opcode & 0x0f).unwrap_or(0);
-                let opcode = if frame.track {
-                    link.fragments.opcode(wanted)
-                } else {
-                    wanted
-                };
-                let built = Frame::new(&frame, opcode, masked, content);
-                let pause = this.pause(&frame, &built);
-                match pause {
-                    Some((first, pause)) if link.begin_pause(&built, first) => {
-                        drop(link);
-                        return Self::send_slowly(this, &built, pause);
-                    }
-                    _ => (link.send(this, &built), link.out.has_backlog()),
-                }
+                let sent = link.offer(this, &frame, masked, content);
+                (sent, link.out.has_backlog())
             };
             if backlog {
                 this.ctx.note_backlog(this);
             }
             match sent {
                 Sent::Done(result, errno) => return (result, errno),
-                Sent::Wait(end) => {
-                    let built = (content.len(), masked);
-                    return Self::wait_written(this, end, built);
-                }
+                Sent::Wait(end, shape) => return Self::wait_written(this, end, shape),
+                Sent::Paused(shape, pause) => return Self::send_slowly(this, shape, pause),
                 Sent::Full => {
                     // C contract: the handler of this very connection waits while the peer takes
                     // bytes at all; nobody else's connection is worth the loop's time.
@@ -210,23 +128,23 @@ impl Conn {
     }
 
     /// How many bytes to write before a pause, and how long that is.
-    fn pause(&self, frame: &SendFrame, built: &Frame<'_>) -> Option<(usize, Duration)> {
+    fn pause(&self, frame: &SendFrame, shape: Shape) -> Option<(usize, Duration)> {
         let forced = self
             .window
             .force_stop_after_header
             .load(std::sync::atomic::Ordering::Relaxed);
         if let Ok(first) = usize::try_from(forced) {
-            if first > 0 && first < built.size() {
+            if first > 0 && first < shape.size {
                 return Some((first, FORCED_PAUSE));
             }
         }
         let micros = u64::try_from(frame.sleep_us).unwrap_or(0);
-        (micros > 0).then(|| (built.header, Duration::from_micros(micros)))
+        (micros > 0).then(|| (shape.header, Duration::from_micros(micros)))
     }
 
     /// The frame is queued and its first bytes are out; the rest follows after a pause in which
     /// nobody else may write.
-    fn send_slowly(this: &Arc<Self>, built: &Frame<'_>, pause: Duration) -> (c_int, Errno) {
+    fn send_slowly(this: &Arc<Self>, shape: Shape, pause: Duration) -> (c_int, Errno) {
         socket::sleep(pause);
         let end = {
             let mut link = this.link.lock();
@@ -237,32 +155,23 @@ impl Conn {
             }
             link.flush();
             if link.out.has_written(end) {
-                return (built.payload(), Errno::Keep);
+                return (shape.whole(), Errno::Keep);
             }
             if !socket::is_blocking(this.descriptor()) {
-                return match link.out.owe_last(end, built.header, built.size()) {
-                    Some(written) => (built.short(written), Errno::WOULD_BLOCK),
-                    None => (built.payload(), Errno::Keep),
-                };
+                return link.owe_last(end, shape);
             }
             if dispatch::inside(&this.ctx) {
                 drop(link);
                 Self::settle_backlog(this);
-                return (built.payload(), Errno::Keep);
+                return (shape.whole(), Errno::Keep);
             }
             end
         };
-        let masked = built.body.is_empty() && built.head.len() > built.header;
-        Self::wait_written(this, end, (built.size() - built.header, masked))
+        Self::wait_written(this, end, shape)
     }
 
     /// A blocking send: waits until everything up to `end` is written.
-    fn wait_written(
-        this: &Arc<Self>,
-        end: u64,
-        (payload, masked): (usize, bool),
-    ) -> (c_int, Errno) {
-        let result = c_int::try_from(payload).unwrap_or(c_int::MAX);
+    fn wait_written(this: &Arc<Self>, end: u64, shape: Shape) -> (c_int, Errno) {
         let fd = this.descriptor();
         let mut left = socket::send_timeout(fd);
         loop {
@@ -275,7 +184,7 @@ impl Conn {
             }
             link.flush();
             if link.out.has_written(end) {
-                return (result, Errno::Keep);
+                return (shape.whole(), Errno::Keep);
             }
             if link.out.is_empty() {
                 // A hard failure dropped it.
@@ -284,7 +193,7 @@ impl Conn {
             if let Some(left) = &mut left {
                 *left = left.saturating_sub(started.elapsed());
                 if left.is_zero() {
-                    return link.give_up_waiting(end, payload, masked);
+                    return link.give_up_waiting(end, shape);
                 }
             }
         }
@@ -354,7 +263,7 @@ pub(super) fn library_frame(opcode: u8, payload: &[u8], server: bool) -> Vec<u8>
         track: false,
         sleep_us: 0,
     };
-    Frame::new(&frame, opcode, !server, payload).bytes()
+    Frame::new(&frame, opcode, !server, payload, None).bytes()
 }
 
 impl Link {
@@ -371,6 +280,41 @@ impl Link {
             Phase::Response(_) | Phase::Open => false,
         };
         if early { Err(libc::ENOTCONN) } else { Ok(()) }
+    }
+
+    /// One attempt at sending a frame.
+    fn offer(&mut self, conn: &Conn, frame: &SendFrame, masked: bool, content: &[u8]) -> Sent {
+        if let Err(code) = self.may_send(conn) {
+            return Sent::Done(-1, Errno::Set(code));
+        }
+        let wanted = u8::try_from(frame.opcode & 0x0f).unwrap_or(0);
+        let opcode = if frame.track {
+            self.fragments.opcode(wanted)
+        } else {
+            wanted
+        };
+        let packs = |deflater: &Deflater| deflater.packs(opcode, content.len());
+        if self.deflater.as_deref().is_some_and(packs) {
+            // Compressing what isn't taken is waste, and costs the history of what was.
+            if let Some(refusal) = self.refuses(conn, content.len()) {
+                return refusal;
+            }
+        }
+        let packed = match &mut self.deflater {
+            Some(deflater) => deflater.pack(opcode, frame.fin, content),
+            None => None,
+        };
+        let built = Frame::new(frame, opcode, masked, content, packed);
+        let sent = match conn.pause(frame, built.shape) {
+            Some((first, pause)) if self.begin_pause(&built, first) => {
+                Sent::Paused(built.shape, pause)
+            }
+            _ => self.send(conn, &built),
+        };
+        if let (Sent::Done(-1, _) | Sent::Full, Some(deflater)) = (&sent, &mut self.deflater) {
+            deflater.refused();
+        }
+        sent
     }
 
     fn accepted(&mut self, frame: &Frame<'_>) {
@@ -397,11 +341,11 @@ impl Link {
     }
 
     fn send(&mut self, conn: &Conn, frame: &Frame<'_>) -> Sent {
-        let size = frame.size();
+        let size = frame.shape.size;
         if self.may_gather(conn, size) {
             self.out.append(&frame.parts());
             self.accepted(frame);
-            return Sent::Done(frame.payload(), Errno::Keep);
+            return Sent::Done(frame.shape.whole(), Errno::Keep);
         }
         let Some(transport) = &mut self.transport else {
             return Sent::Done(-1, Errno::DEAD);
@@ -420,31 +364,49 @@ impl Link {
         let written = progress.extra;
         if written == size && self.out.is_free() {
             self.accepted(frame);
-            return Sent::Done(frame.payload(), Errno::Keep);
+            return Sent::Done(frame.shape.whole(), Errno::Keep);
         }
-        let behind = !self.out.is_free();
+        if let Some(refusal) = self.refusal(conn, size) {
+            return refusal;
+        }
+        self.accepted(frame);
         if !socket::is_blocking(conn.descriptor()) {
-            if behind {
-                return Sent::Done(-1, Errno::WOULD_BLOCK);
-            }
-            self.accepted(frame);
-            self.out.owe(frame.bytes(), frame.header, written);
-            return Sent::Done(frame.short(written), Errno::WOULD_BLOCK);
-        }
-        if !dispatch::inside(conn.ctx()) {
-            self.out.append(&frame.rest(written));
-            self.accepted(frame);
-            return Sent::Wait(self.out.end());
-        }
-        if behind && (self.stalled || self.out.left() + size > conn.max_pending()) {
-            if self.stalled {
-                return Sent::Done(-1, Errno::WOULD_BLOCK);
-            }
-            return Sent::Full;
+            let counting = frame.shape.counting();
+            self.out.owe(frame.bytes(), counting, written);
+            return Sent::Done(frame.shape.short(written), Errno::WOULD_BLOCK);
         }
         self.out.append(&frame.rest(written));
-        self.accepted(frame);
-        Sent::Done(frame.payload(), Errno::Keep)
+        if dispatch::inside(conn.ctx()) {
+            return Sent::Done(frame.shape.whole(), Errno::Keep);
+        }
+        Sent::Wait(self.out.end(), frame.shape)
+    }
+
+    /// Whether a frame of `size` bytes finds something older in its way, which must be out first.
+    fn refusal(&self, conn: &Conn, size: usize) -> Option<Sent> {
+        if self.out.is_free() {
+            return None;
+        }
+        if !socket::is_blocking(conn.descriptor()) {
+            return Some(Sent::Done(-1, Errno::WOULD_BLOCK));
+        }
+        if !dispatch::inside(conn.ctx()) {
+            return None;
+        }
+        if self.stalled {
+            return Some(Sent::Done(-1, Errno::WOULD_BLOCK));
+        }
+        (self.out.left() + size > conn.max_pending()).then_some(Sent::Full)
+    }
+
+    /// The same before a frame is made that will not be larger than `size`; what is older gets its
+    /// chance first.
+    fn refuses(&mut self, conn: &Conn, size: usize) -> Option<Sent> {
+        if self.out.is_free() || self.may_gather(conn, size.min(GATHER_FRAME)) {
+            return None;
+        }
+        self.flush();
+        self.refusal(conn, size)
     }
 
     /// Queues the frame, writes its first bytes and stops there; false when something older is in
@@ -465,21 +427,22 @@ impl Link {
     }
 
     /// The socket's send timeout has passed.
-    fn give_up_waiting(&mut self, end: u64, payload: usize, masked: bool) -> (c_int, Errno) {
-        let mut head = [0; 14];
-        let mask = masked.then_some([0; 4]);
-        let header = encode_header(&mut head, true, 0, mask, payload as u64);
-        if self.out.withdraw(end, header + payload) {
-            return (-1, Errno::WOULD_BLOCK);
+    fn give_up_waiting(&mut self, end: u64, shape: Shape) -> (c_int, Errno) {
+        if !self.out.withdraw(end, shape.size) {
+            return self.owe_last(end, shape);
         }
-        match self.out.owe_last(end, header, header + payload) {
-            Some(written) if written > header => {
-                let sent = c_int::try_from(written - header).unwrap_or(c_int::MAX);
-                (sent, Errno::WOULD_BLOCK)
-            }
-            Some(_) => (-2, Errno::WOULD_BLOCK),
-            // Other frames stand behind it: it goes out with them.
-            None => (c_int::try_from(payload).unwrap_or(c_int::MAX), Errno::Keep),
+        if let Some(deflater) = self.deflater.as_mut().filter(|_| shape.compressed) {
+            deflater.refused();
+        }
+        (-1, Errno::WOULD_BLOCK)
+    }
+
+    /// The rest of the frame that ends at `end` becomes owed; if other frames stand behind it, it
+    /// goes out with them.
+    fn owe_last(&mut self, end: u64, shape: Shape) -> (c_int, Errno) {
+        match self.out.owe_last(end, shape.counting(), shape.size) {
+            Some(written) => (shape.short(written), Errno::WOULD_BLOCK),
+            None => (shape.whole(), Errno::Keep),
         }
     }
 }

@@ -1,9 +1,12 @@
 //! A context's plain settings: the defaults of its connections.
 
 use std::ffi::{c_int, c_long};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicIsize, Ordering};
 
+use crate::api::compression::Compression;
 use crate::protocol::Delivery;
+use crate::sync::relock;
 
 /// `NOPOLL_MAX_FRAME_SIZE_DEFAULT`; also the default of the other size limits.
 pub(crate) const MAX_FRAME_DEFAULT: c_long = 16_777_216;
@@ -40,6 +43,7 @@ pub(crate) struct Settings {
     lenient: AtomicBool,
     coalescing: AtomicBool,
     read_ahead: AtomicBool,
+    compression: Mutex<Compression>,
 }
 
 impl Settings {
@@ -54,6 +58,7 @@ impl Settings {
             lenient: AtomicBool::new(false),
             coalescing: AtomicBool::new(true),
             read_ahead: AtomicBool::new(true),
+            compression: Mutex::new(Compression::UNSET),
         }
     }
 
@@ -129,6 +134,14 @@ impl Settings {
 
     pub(crate) fn set_read_ahead(&self, enable: bool) {
         self.read_ahead.store(enable, Ordering::Relaxed);
+    }
+
+    pub(crate) fn compression(&self) -> Compression {
+        *relock(&self.compression)
+    }
+
+    pub(crate) fn edit_compression<T>(&self, change: impl FnOnce(&mut Compression) -> T) -> T {
+        change(&mut relock(&self.compression))
     }
 }
 

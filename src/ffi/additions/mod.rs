@@ -1,5 +1,6 @@
 //! What noPoll's headers don't declare.
 
+pub mod compression;
 pub mod delivery;
 pub mod errors;
 pub mod forks;

@@ -84,7 +84,13 @@ pub fn has_token(list: &[u8], token: &str) -> bool {
         .any(|entry| trim(entry).eq_ignore_ascii_case(token.as_bytes()))
 }
 
-fn trim(bytes: &[u8]) -> &[u8] {
+/// RFC 9110 §5.6.2: what methods, names and values are made of.
+pub fn is_token_character(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Without blanks around it.
+pub fn trim(bytes: &[u8]) -> &[u8] {
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
     let start = bytes
         .iter()

@@ -5,6 +5,7 @@
 //! line, nothing else.
 
 mod answer;
+pub mod extensions;
 mod headers;
 mod key;
 mod request;

@@ -1,7 +1,11 @@
 //! The client's request: building it, and reading it as a server.
 
-use super::headers::{Fields, Lines, Oversize, Repeated, field, has_token, is_one_line};
+use super::extensions::Malformed;
+use super::headers::{
+    Fields, Lines, Oversize, Repeated, field, has_token, is_one_line, is_token_character,
+};
 use super::key;
+use crate::protocol::deflate::{self, Agreement, negotiate};
 
 /// What goes into a client's request.
 pub struct RequestFields<'a> {
@@ -12,6 +16,8 @@ pub struct RequestFields<'a> {
     pub origin: Option<&'a [u8]>,
     pub cookie: Option<&'a [u8]>,
     pub protocols: Option<&'a [u8]>,
+    /// Offer to compress.
+    pub deflate: Option<&'a deflate::Config>,
     /// Further headers, each with CRLF in front and none behind it.
     pub extra: Option<&'a [u8]>,
 }
@@ -26,6 +32,8 @@ pub struct RequestRules {
     pub require_origin: bool,
     /// Requests for something else than a WebSocket are answered by the program.
     pub pages: bool,
+    /// Agree to compress, if the client offers it.
+    pub deflate: Option<deflate::Config>,
 }
 
 /// What a client asks for.
@@ -46,8 +54,8 @@ pub struct Request {
     pub protocol: Option<Vec<u8>>,
     pub cookie: Option<Vec<u8>>,
     pub real_ip: Option<Vec<u8>>,
-    /// All of them, if they came in several headers.
-    pub extensions: Option<Vec<u8>>,
+    /// What was agreed on compression, and the `Sec-WebSocket-Extensions` to answer with.
+    pub deflate: Option<(Agreement, String)>,
 }
 
 /// A request for something else than a WebSocket, without a body that matters.
@@ -82,6 +90,7 @@ pub struct RequestReader {
     lines: Lines,
     line: Option<RequestLine>,
     fields: Fields<9>,
+    /// All of them, if they came in several headers.
     extensions: Option<Vec<u8>>,
     is_over: bool,
 }
@@ -115,6 +124,7 @@ const REAL_IP: usize = 8;
 /// Builds the request a client opens with.
 pub fn build_request(fields: &RequestFields<'_>) -> Vec<u8> {
     let version = fields.version.to_string();
+    let deflate = fields.deflate.map(negotiate::offer);
     let mut parts = vec![
         b"GET ",
         fields.url,
@@ -129,6 +139,10 @@ pub fn build_request(fields: &RequestFields<'_>) -> Vec<u8> {
         (&b"\r\nOrigin: "[..], fields.origin),
         (b"\r\nCookie: ", fields.cookie),
         (b"\r\nSec-WebSocket-Protocol: ", fields.protocols),
+        (
+            b"\r\nSec-WebSocket-Extensions: ",
+            deflate.as_deref().map(str::as_bytes),
+        ),
         (b"", fields.extra),
     ] {
         if let Some(value) = value {
@@ -281,6 +295,11 @@ impl RequestReader {
                 why: "no origin",
             });
         }
+        let deflate = match (&rules.deflate, self.extensions.take()) {
+            (Some(config), Some(offers)) => negotiate::answer(&offers, config)
+                .map_err(|Malformed| bad("malformed extensions"))?,
+            _ => None,
+        };
         Ok(Request {
             url: line.url,
             host: fields.take(HOST),
@@ -289,7 +308,7 @@ impl RequestReader {
             protocol: fields.take(PROTOCOL),
             cookie: fields.take(COOKIE),
             real_ip: fields.take(REAL_IP),
-            extensions: self.extensions.take(),
+            deflate,
         })
     }
 }
@@ -342,11 +361,6 @@ fn split_at_blank(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let space = bytes.iter().position(|&byte| byte == b' ')?;
     let behind = bytes[space..].iter().position(|&byte| byte != b' ')?;
     Some((&bytes[..space], &bytes[space + behind..]))
-}
-
-/// RFC 9110 §5.6.2: what methods are made of.
-fn is_token_character(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 const fn bad(why: &'static str) -> Refusal {

@@ -1,12 +1,14 @@
 //! The server's answer: building it, and reading it as a client.
 
 use super::headers::{Fields, Lines, Oversize, field, has_token, is_one_line};
+use crate::protocol::deflate::{self, Agreement, negotiate};
 
 /// A server's consent.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Response {
     pub protocol: Option<Vec<u8>>,
-    pub extensions: Option<Vec<u8>>,
+    /// What the server agreed to of the compression that was offered.
+    pub deflate: Option<Agreement>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,7 @@ pub struct ResponseError {
 /// Reads the response to a request.
 pub struct ResponseReader {
     expected: String,
+    offered: Option<deflate::Config>,
     lines: Lines,
     status: u16,
     fields: Fields<5>,
@@ -60,22 +63,27 @@ const EXTENSIONS: usize = 4;
 const VERSION: &[u8] = b"HTTP/1.1 ";
 
 /// Builds the response that accepts a request.
-pub fn build_response(accept: &str, protocol: Option<&[u8]>) -> Vec<u8> {
+pub fn build_response(accept: &str, protocol: Option<&[u8]>, extensions: Option<&str>) -> Vec<u8> {
     let head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
         Connection: Upgrade\r\nSec-WebSocket-Accept: ";
     let mut parts = vec![&head[..], accept.as_bytes()];
     if let Some(protocol) = protocol.filter(|protocol| !protocol.is_empty()) {
         parts.extend([b"\r\nSec-WebSocket-Protocol: ", protocol]);
     }
+    if let Some(extensions) = extensions {
+        parts.extend([b"\r\nSec-WebSocket-Extensions: ", extensions.as_bytes()]);
+    }
     parts.push(b"\r\n\r\n");
     parts.concat()
 }
 
 impl ResponseReader {
-    /// `expected_accept` is the answer to the key that was sent.
-    pub fn new(expected_accept: String) -> Self {
+    /// `expected_accept` is the answer to the key that was sent, `offered` the compression that
+    /// was.
+    pub fn new(expected_accept: String, offered: Option<deflate::Config>) -> Self {
         Self {
             expected: expected_accept,
+            offered,
             lines: Lines::default(),
             status: 0,
             fields: Fields::new(&NAMES),
@@ -185,15 +193,17 @@ impl ResponseReader {
         // "If the response includes a |Sec-WebSocket-Extensions| header field and this header field
         // indicates the use of an extension that was not present in the client's handshake ..., the
         // client MUST _Fail the WebSocket Connection_."
-        let extensions = fields.take(EXTENSIONS);
-        if extensions.as_ref().is_some_and(|value| !value.is_empty()) {
-            return Err(rejected("extension that was not offered"));
-        }
+        let extensions = fields.take(EXTENSIONS).unwrap_or_default();
+        let deflate = match &self.offered {
+            Some(config) => negotiate::confirm(&extensions, config).map_err(rejected)?,
+            None if extensions.is_empty() => None,
+            None => return Err(rejected("extension that was not offered")),
+        };
         // The protocol is the application's to compare: servers in the field answer with names that
         // were not asked for.
         Ok(Response {
             protocol: fields.take(PROTOCOL),
-            extensions,
+            deflate,
         })
     }
 }

@@ -26,6 +26,8 @@ impl<P: Payload> Receiver<P> {
             Stage::Data | Stage::Control | Stage::Pong => Some(self.frame),
         };
         let mut count = 0;
+        // Part of a compressed frame can be had where pieces are wanted.
+        let mut partial = usize::from(self.holds());
         while count < most {
             let frame = match current.take() {
                 Some(frame) => frame,
@@ -36,8 +38,10 @@ impl<P: Payload> Receiver<P> {
                 },
             };
             if frame.within(usize::MAX) > rest.len() {
+                count += partial;
                 break;
             }
+            partial = 0;
             rest = &rest[frame.within(rest.len())..];
             if is_control(frame.opcode) {
                 count += 1;
@@ -47,6 +51,7 @@ impl<P: Payload> Receiver<P> {
                 continue;
             }
             gate.open = !frame.fin;
+            gate.compressed = frame.compressed;
             if frame.fin || gate.rules.delivery != Delivery::Messages {
                 count += 1;
                 gate.joined = 0;

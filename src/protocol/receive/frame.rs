@@ -12,6 +12,8 @@ const BLOCK: usize = 8 * 1024;
 pub struct Frame {
     pub opcode: u8,
     pub fin: bool,
+    /// Its payload is compressed.
+    pub compressed: bool,
     mask: Option<Mask>,
     /// The length from the header.
     pub len: u64,
@@ -34,26 +36,18 @@ impl Frame {
     pub fn store<P: Payload>(
         &mut self,
         payload: &mut P,
-        mut bytes: &[u8],
-        mut utf8: Option<&mut Utf8>,
+        bytes: &[u8],
+        utf8: Option<&mut Utf8>,
     ) -> Result<(), Error> {
         self.remaining -= bytes.len() as u64;
-        while !bytes.is_empty() {
-            let spare = payload.spare(bytes.len()).ok_or(Error::OutOfMemory)?;
-            let (now, later) = bytes.split_at(spare.len());
-            for (from, to) in now.chunks(BLOCK).zip(spare.chunks_mut(BLOCK)) {
-                match &mut self.mask {
-                    Some(mask) => mask.copy(from, to),
-                    None => to.copy_from_slice(from),
-                }
-                if let Some(utf8) = &mut utf8 {
-                    utf8.push(to)?;
-                }
-            }
-            payload.commit(now.len());
-            bytes = later;
-        }
-        Ok(())
+        append(payload, bytes, self.mask.as_mut(), utf8)
+    }
+
+    /// Copies `bytes`, which are not beyond the frame, to `to`, which is as long, unmasking them on
+    /// the way.
+    pub fn copy(&mut self, bytes: &[u8], to: &mut [u8]) {
+        self.remaining -= bytes.len() as u64;
+        unmask(bytes, to, self.mask.as_mut());
     }
 
     /// Takes over `n` bytes, not beyond the frame, that were read into the spare memory of
@@ -84,11 +78,41 @@ impl Frame {
     }
 }
 
+/// Appends `bytes` to `payload`, unmasking and validating them on the way.
+pub fn append<P: Payload>(
+    payload: &mut P,
+    mut bytes: &[u8],
+    mut mask: Option<&mut Mask>,
+    mut utf8: Option<&mut Utf8>,
+) -> Result<(), Error> {
+    while !bytes.is_empty() {
+        let spare = payload.spare(bytes.len()).ok_or(Error::OutOfMemory)?;
+        let (now, later) = bytes.split_at(spare.len());
+        for (from, to) in now.chunks(BLOCK).zip(spare.chunks_mut(BLOCK)) {
+            unmask(from, to, mask.as_deref_mut());
+            if let Some(utf8) = &mut utf8 {
+                utf8.push(to)?;
+            }
+        }
+        payload.commit(now.len());
+        bytes = later;
+    }
+    Ok(())
+}
+
+fn unmask(from: &[u8], to: &mut [u8], mask: Option<&mut Mask>) {
+    match mask {
+        Some(mask) => mask.copy(from, to),
+        None => to.copy_from_slice(from),
+    }
+}
+
 impl From<&Header> for Frame {
     fn from(header: &Header) -> Self {
         Self {
             opcode: header.opcode,
             fin: header.fin,
+            compressed: header.compressed,
             mask: header.mask.map(Mask::new),
             len: header.len,
             remaining: header.len,

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
+use crate::api::conn::frame::Counting;
 use crate::engine::fork;
 
 pub(super) struct Segment {
@@ -13,10 +14,7 @@ pub(super) struct Segment {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// The first `header` bytes don't count as payload.
-    Owed {
-        header: usize,
-    },
+    Owed(Counting),
     Backlog,
 }
 
@@ -135,11 +133,14 @@ impl Queue {
                 break;
             };
             let step = n.min(segment.left());
-            if let Kind::Owed { header } = segment.kind {
-                let from = segment.written.max(header);
-                payload += (segment.written + step).saturating_sub(from);
-            }
             segment.written += step;
+            if let Kind::Owed(counting) = segment.kind {
+                let from = (segment.written - step).max(counting.uncounted);
+                payload += segment.written.saturating_sub(from);
+                if segment.left() == 0 {
+                    payload += counting.at_end;
+                }
+            }
             n -= step;
             if segment.left() == 0 {
                 if let Some(done) = self.segments.pop_front() {

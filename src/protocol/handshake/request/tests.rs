@@ -5,6 +5,7 @@ const RULES: RequestRules = RequestRules {
     lenient: false,
     require_origin: true,
     pages: false,
+    deflate: None,
 };
 
 /// RFC 6455 §1.2, in the spelling of the client's own requests.
@@ -88,7 +89,7 @@ fn the_example_of_rfc_6455_section_1_2() {
     assert_eq!(request.key, b"dGhlIHNhbXBsZSBub25jZQ==");
     assert_eq!(text(request.protocol.as_ref()), Some("chat, superchat"));
     assert_eq!(
-        (request.cookie, request.real_ip, request.extensions),
+        (request.cookie, request.real_ip, request.deflate),
         (None, None, None)
     );
 }
@@ -117,12 +118,10 @@ fn values_are_kept_as_they_came() {
         outcome(&request, &RULES).expect("sound").url,
         b"/a%20b?c=d&e"
     );
-    let lines = " cookie :\t a=b; c=\"d\" \r\nX-REAL-IP: ::1\r\nSec-WebSocket-Extensions: x; y=1\r\n\
-                 Other: 1\r\nOther: 2\r\nsec-websocket-extensions: z";
+    let lines = " cookie :\t a=b; c=\"d\" \r\nX-REAL-IP: ::1\r\nOther: 1\r\nOther: 2";
     let request = outcome(&and(lines), &RULES).expect("sound");
     assert_eq!(text(request.cookie.as_ref()), Some("a=b; c=\"d\""));
     assert_eq!(text(request.real_ip.as_ref()), Some("::1"));
-    assert_eq!(text(request.extensions.as_ref()), Some("x; y=1, z"));
     // Present and empty is not missing.
     let request = with("Origin: http://example.com", "Origin:");
     assert_eq!(
@@ -315,6 +314,27 @@ fn rules_that_can_be_relaxed() {
 }
 
 #[test]
+fn extensions_are_one_list_however_many_headers_they_come_in() {
+    let rules = RequestRules {
+        deflate: Some(deflate::Config::default()),
+        ..RULES
+    };
+    let lines = "Sec-WebSocket-Extensions: x; y=1\r\nOther: 1\r\n\
+                 sec-websocket-extensions: permessage-deflate; server_max_window_bits=10";
+    let request = outcome(&and(lines), &rules).expect("sound");
+    let (agreement, answer) = request.deflate.expect("an agreement");
+    assert_eq!(answer, "permessage-deflate; server_max_window_bits=10");
+    assert_eq!(agreement.send.map(|send| send.window_bits), Some(10));
+    assert_eq!(outcome(&and(lines), &RULES).expect("sound").deflate, None);
+    assert_eq!(outcome(EXAMPLE, &rules).expect("sound").deflate, None);
+
+    let line = "Sec-WebSocket-Extensions: permessage-deflate;;";
+    let refused = outcome(&and(line), &rules).map_err(|refusal| refusal.status);
+    assert_eq!(refused, Err(400));
+    assert_eq!(status(&and(line)), 101);
+}
+
+#[test]
 fn refused_with_431() {
     let value = |len: usize| "x".repeat(len - "X: \r\n".len());
     assert_eq!(status(&and(&format!("X: {}", value(8192)))), 101);
@@ -352,17 +372,21 @@ fn requests_are_built_line_by_line() {
         origin: Some(b"http://example.com"),
         cookie: None,
         protocols: Some(b"chat, superchat"),
+        deflate: None,
         extra: None,
     };
     assert_eq!(build_request(&fields), EXAMPLE.as_bytes());
 
     let all = RequestFields {
         cookie: Some(b""),
+        deflate: Some(&deflate::Config::default()),
         extra: Some(b"\r\nfoo: bar\r\nX: y"),
         ..fields
     };
     let tail = "Origin: http://example.com\r\nCookie: \r\n\
-        Sec-WebSocket-Protocol: chat, superchat\r\nfoo: bar\r\nX: y\r\n\r\n";
+        Sec-WebSocket-Protocol: chat, superchat\r\n\
+        Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\
+        foo: bar\r\nX: y\r\n\r\n";
     assert!(build_request(&all).ends_with(tail.as_bytes()));
 
     let bare = RequestFields {

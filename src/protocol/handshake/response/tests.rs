@@ -11,13 +11,14 @@ const EXAMPLE: &str = "HTTP/1.1 101 Switching Protocols\r\n\
 
 type Outcome = Result<Response, ResponseError>;
 
-fn reader() -> ResponseReader {
-    ResponseReader::new(crate::protocol::accept_key(b"dGhlIHNhbXBsZSBub25jZQ=="))
+fn reader(offered: Option<deflate::Config>) -> ResponseReader {
+    let expected = crate::protocol::accept_key(b"dGhlIHNhbXBsZSBub25jZQ==");
+    ResponseReader::new(expected, offered)
 }
 
 /// The outcome, and how many bytes were consumed until then.
 fn read(portions: &[&[u8]]) -> (usize, Option<Outcome>) {
-    let mut reader = reader();
+    let mut reader = reader(None);
     let mut consumed = 0;
     for portion in portions {
         let (n, outcome) = reader.feed(portion);
@@ -70,7 +71,7 @@ const STATUS_LINE: &str = "HTTP/1.1 101 Switching Protocols";
 fn the_example_of_rfc_6455_section_1_2() {
     let response = Response {
         protocol: Some(b"chat".to_vec()),
-        extensions: None,
+        deflate: None,
     };
     assert_eq!(outcome(EXAMPLE), Ok(response));
 }
@@ -175,7 +176,7 @@ fn other_statuses_are_read_to_the_blank_line() {
     assert_eq!((error.kind, error.status), (Status, 302));
     assert_eq!(error.location.as_deref(), Some(&b"http://a/b?c"[..]));
 
-    let mut reader = reader();
+    let mut reader = reader(None);
     assert_eq!(reader.status, 0);
     assert_eq!(
         reader.feed(b"HTTP/1.1 503 Busy\r\nRetry-After: 1\r\n").1,
@@ -235,6 +236,30 @@ fn rejected_responses() {
 }
 
 #[test]
+fn extensions_are_those_that_were_offered() {
+    let config = deflate::Config::default();
+    let outcome = |value: &str| {
+        let response = and(&format!("Sec-WebSocket-Extensions: {value}"));
+        reader(Some(config)).feed(response.as_bytes()).1
+    };
+    let agreed = |value| match outcome(value) {
+        Some(Ok(response)) => response.deflate,
+        other => panic!("refused: {other:?}"),
+    };
+    assert_eq!(agreed(""), None);
+    let agreement = agreed("permessage-deflate; client_max_window_bits=10");
+    let send = agreement.and_then(|agreement| agreement.send);
+    assert_eq!(send.map(|send| send.window_bits), Some(10));
+    for value in ["x", "permessage-deflate; x", "permessage-deflate,, x", ";"] {
+        let error = outcome(value).expect("an outcome").expect_err(value);
+        assert_eq!((error.kind, error.status), (Rejected, 101), "{value}");
+    }
+    assert!(
+        outcome("permessage-deflate\r\nSec-WebSocket-Extensions: x").is_some_and(|o| o.is_err())
+    );
+}
+
+#[test]
 fn limits() {
     let long = format!("X: {}", "x".repeat(8192));
     assert_eq!(failure(&and(&long)), (Limit, 101));
@@ -252,9 +277,17 @@ fn limits() {
 #[test]
 fn responses_are_built_line_by_line() {
     let accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
-    assert_eq!(build_response(accept, Some(b"chat")), EXAMPLE.as_bytes());
+    assert_eq!(
+        build_response(accept, Some(b"chat"), None),
+        EXAMPLE.as_bytes()
+    );
     let bare = EXAMPLE.replace("Sec-WebSocket-Protocol: chat\r\n", "");
     for protocol in [None, Some(&b""[..])] {
-        assert_eq!(build_response(accept, protocol), bare.as_bytes());
+        assert_eq!(build_response(accept, protocol, None), bare.as_bytes());
     }
+    let extended = bare.replace("o=\r\n\r\n", "o=\r\nSec-WebSocket-Extensions: x; y\r\n\r\n");
+    assert_eq!(
+        build_response(accept, None, Some("x; y")),
+        extended.as_bytes()
+    );
 }

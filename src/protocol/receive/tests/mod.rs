@@ -1,5 +1,7 @@
 //! The receiver from outside: bytes in, items out.
 
+#[cfg(feature = "deflate")]
+mod compressed;
 mod flags;
 mod portions;
 mod violations;
@@ -107,6 +109,42 @@ pub fn feed(receiver: &mut Receiver<Buffer>, mut input: &[u8], rules: &Rules) ->
 /// What comes of `input` as a whole.
 pub fn receive(role: Role, input: &[u8], rules: &Rules) -> Vec<Event> {
     feed(&mut Receiver::new(role), input, rules)
+}
+
+/// Joins the parts of what came in parts, so that pieces can be compared with frames.
+fn joined(events: Vec<Event>) -> Vec<Event> {
+    let mut whole: Vec<Event> = Vec::new();
+    for event in events {
+        match (whole.last_mut(), event) {
+            (
+                Some(Event::Data(_, is_final @ false, _, payload)),
+                Event::Data(0, part_final, true, part),
+            ) => {
+                *is_final = part_final;
+                payload.extend(part);
+            }
+            (_, event) => whole.push(event),
+        }
+    }
+    // A failure may come before or after the part in front of it is due.
+    if let [.., Event::Data(_, false, ..), Event::Fail(_)] = whole[..] {
+        whole.remove(whole.len() - 2);
+    }
+    for event in &mut whole {
+        if let Event::Data(_, _, is_fragment, _) = event {
+            *is_fragment = false;
+        }
+    }
+    whole
+}
+
+/// Whether the same came, in whatever pieces.
+pub fn compare(delivery: Delivery, got: Vec<Event>, expected: &[Event], what: &str) {
+    if delivery == Delivery::Pieces {
+        assert_eq!(joined(got), joined(expected.to_vec()), "{what}");
+    } else {
+        assert_eq!(got, expected, "{what}");
+    }
 }
 
 pub const ROLES: [Role; 2] = [Role::Client, Role::Server];

@@ -38,41 +38,6 @@ fn streams(role: Role) -> Vec<Vec<u8>> {
     ]
 }
 
-/// Joins the parts of what came in parts, so that pieces can be compared with frames.
-fn joined(events: Vec<Event>) -> Vec<Event> {
-    let mut whole: Vec<Event> = Vec::new();
-    for event in events {
-        match (whole.last_mut(), event) {
-            (
-                Some(Event::Data(_, is_final @ false, _, payload)),
-                Event::Data(0, part_final, true, part),
-            ) => {
-                *is_final = part_final;
-                payload.extend(part);
-            }
-            (_, event) => whole.push(event),
-        }
-    }
-    // A failure may come before or after the part in front of it is due.
-    if let [.., Event::Data(_, false, ..), Event::Fail(_)] = whole[..] {
-        whole.remove(whole.len() - 2);
-    }
-    for event in &mut whole {
-        if let Event::Data(_, _, is_fragment, _) = event {
-            *is_fragment = false;
-        }
-    }
-    whole
-}
-
-fn compare(delivery: Delivery, got: Vec<Event>, expected: &[Event], what: &str) {
-    if delivery == Delivery::Pieces {
-        assert_eq!(joined(got), joined(expected.to_vec()), "{what}");
-    } else {
-        assert_eq!(got, expected, "{what}");
-    }
-}
-
 /// Every cut of a short stream, enough of them in a long one.
 fn step(input: &[u8]) -> usize {
     1 + input.len() / 1000 * 10
