@@ -26,8 +26,20 @@ pub(crate) fn listen(addresses: &[Address]) -> io::Result<Fd> {
                 Err(error) => last = error,
             }
         }
+        if !may_pass(&last) {
+            break;
+        }
     }
     Err(last)
+}
+
+/// Whether somebody else is in the way, who may leave.
+fn may_pass(error: &io::Error) -> bool {
+    let code = error.raw_os_error();
+    matches!(
+        code,
+        Some(libc::EADDRINUSE | libc::EADDRNOTAVAIL | libc::EACCES | libc::EPERM)
+    )
 }
 
 fn bind(address: &Address) -> io::Result<Fd> {
