@@ -11,6 +11,7 @@ use crate::api::conn::{Accepted, Conn, Role};
 use crate::api::ctx::Ctx;
 use crate::api::dispatch;
 use crate::api::msg::Msg;
+use crate::transport::socket;
 
 /// Messages and control frames, however small, that are dealt with in a row.
 const ITEMS: u32 = 1024;
@@ -58,6 +59,8 @@ fn turn(conn: &Arc<Conn>, work: impl FnOnce()) {
 }
 
 fn accept(ctx: &Arc<Ctx>, listener: &Arc<Conn>) {
+    // The program may have made it blocking since the last time.
+    socket::take_over_mode(listener.descriptor());
     for _ in 0..ACCEPTS {
         match Conn::accept_ready(ctx, listener) {
             Accepted::Some => {}

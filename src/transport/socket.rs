@@ -102,7 +102,7 @@ pub(crate) fn is_blocking(fd: Fd) -> bool {
 }
 
 /// Clears or sets `O_NONBLOCK`, other flags preserved; false when the descriptor is invalid.
-pub fn set_blocking(fd: Fd, blocking: bool) -> bool {
+pub(crate) fn set_blocking(fd: Fd, blocking: bool) -> bool {
     // SAFETY: no pointers.
     let flags = unsafe { libc::fcntl(fd, libc::F_GETFL) };
     if flags < 0 {
@@ -115,6 +115,15 @@ pub fn set_blocking(fd: Fd, blocking: bool) -> bool {
     };
     // SAFETY: no pointers.
     wanted == flags || unsafe { libc::fcntl(fd, libc::F_SETFL, wanted) } == 0
+}
+
+/// As [`set_blocking`], on behalf of the program: a listening descriptor that it wants non-blocking
+/// is so for its own accepts, too.
+pub fn set_mode(fd: Fd, blocking: bool) -> bool {
+    if !blocking {
+        forget_mode(fd);
+    }
+    set_blocking(fd, blocking)
 }
 
 fn set_option<T>(fd: Fd, level: c_int, name: c_int, value: &T) -> io::Result<()> {
@@ -313,8 +322,8 @@ pub(crate) enum Readiness {
     Writable,
 }
 
-/// Waits until the descriptor is ready (true) or `timeout` has passed (false). Errors and
-/// signals count as ready: the caller looks again anyway.
+/// Waits until the descriptor is ready (true) or `timeout` has passed (false). Errors count as
+/// ready: the caller looks again anyway. Signals don't.
 pub(crate) fn wait_for(fd: Fd, readiness: Readiness, timeout: Duration) -> bool {
     let mut entry = libc::pollfd {
         fd,
@@ -324,8 +333,17 @@ pub(crate) fn wait_for(fd: Fd, readiness: Readiness, timeout: Duration) -> bool 
         },
         revents: 0,
     };
-    // SAFETY: one entry.
-    unsafe { libc::poll(&raw mut entry, 1, millis(timeout)) != 0 }
+    let mut left = timeout;
+    loop {
+        let begun = Instant::now();
+        // SAFETY: one entry.
+        match check(unsafe { libc::poll(&raw mut entry, 1, millis(left)) }) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                left = left.saturating_sub(begun.elapsed());
+            }
+            result => return !matches!(result, Ok(0)),
+        }
+    }
 }
 
 /// Waits until one of `fds` is writable; returns which are, by position.

@@ -1,7 +1,6 @@
 //! Accepted connections.
 
 use std::ffi::{CStr, CString, c_int};
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -54,7 +53,8 @@ impl Conn {
         Self::complete(ctx, listener, &conn?, false)
     }
 
-    /// As [`Self::accept`], for the loop: never waits.
+    /// As [`Self::accept`], for the loop: never waits, because the loop has seen to the listener's
+    /// mode.
     pub(crate) fn accept_ready(ctx: &Arc<Ctx>, listener: &Arc<Self>) -> Accepted {
         let listening = listener.descriptor();
         if listening == -1 {
@@ -119,7 +119,7 @@ impl Conn {
             Self::refuse_accept(conn, true);
             return false;
         };
-        if Arc::ptr_eq(listener, conn) {
+        if Arc::ptr_eq(listener, conn) && conn.is(Role::Listener) {
             conn.become_accepted(fd);
         }
         socket::set_blocking(fd, true);
@@ -253,17 +253,14 @@ impl Conn {
     /// A listener object that takes an accepted socket in its own place.
     fn become_accepted(self: &Arc<Self>, fd: Fd) {
         let peer = socket::peer(fd).unwrap_or_else(|_| Peer::unknown());
-        let old = self.descriptor();
-        if old != fd {
-            Self::set_socket(self, fd);
-        }
+        // As any accepted connection: not to be read before on_accept has seen it.
+        self.hidden.store(true, Ordering::Release);
         self.window
             .role
             .store(Role::Accepted as c_int, Ordering::Release);
         self.name(&peer);
-        let mut link = self.link.lock();
-        link.transport = Some(Transport::plain(fd));
-        link.phase = Phase::Request(Box::new(RequestReader::new()));
+        Self::set_socket(self, fd);
+        self.link.lock().phase = Phase::Request(Box::new(RequestReader::new()));
     }
 
     /// Runs the handlers; a refused connection is ended.
@@ -325,17 +322,29 @@ impl Conn {
 /// Accepts on a listening descriptor; waits where the application believes it to be blocking, as
 /// long as `usable`. Returns the descriptor, or -1 with errno.
 pub(crate) fn accept_fd(listening: Fd, usable: impl Fn() -> bool) -> (c_int, Errno) {
+    let waits = socket::is_blocking(listening) || socket::mode_taken_over(listening);
+    let mut left = socket::receive_timeout(listening);
     loop {
-        let error: io::Error = match socket::accept(listening) {
-            Ok(fd) => return (fd, Errno::Keep),
-            Err(error) => error,
-        };
-        if !would_block(&error) || !socket::mode_taken_over(listening) {
-            return (-1, Errno::of(&error));
+        // Not in `accept` itself: that would go on after another thread has closed the listener.
+        while waits {
+            let slice = left.map_or(SLICE, |left| left.min(SLICE));
+            let ready = socket::wait_for(listening, Readiness::Readable, slice);
+            if !usable() {
+                return (-1, Errno::DEAD);
+            }
+            if ready {
+                break;
+            }
+            left = left.map(|left| left.saturating_sub(slice));
+            if left.is_some_and(|left| left.is_zero()) {
+                return (-1, Errno::WOULD_BLOCK);
+            }
         }
-        socket::wait_for(listening, Readiness::Readable, SLICE);
-        if !usable() {
-            return (-1, Errno::Set(libc::EBADF));
+        match socket::accept(listening) {
+            Ok(fd) => return (fd, Errno::Keep),
+            // Another process was faster.
+            Err(error) if waits && would_block(&error) => {}
+            Err(error) => return (-1, Errno::of(&error)),
         }
     }
 }

@@ -43,7 +43,7 @@ pub extern "C" fn nopoll_conn_set_sock_block(
     enable: nopoll_bool,
 ) -> nopoll_bool {
     boundary(0, || {
-        Some(nopoll_bool::from(socket::set_blocking(socket, enable != 0)))
+        Some(nopoll_bool::from(socket::set_mode(socket, enable != 0)))
     })
 }
 
