@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -43,6 +44,15 @@ pid_t process_start (void (*run) (void *), void *data)
     _exit (check_alone (run, data));
   }
   return child;
+}
+
+int process_is_running (pid_t child)
+{
+  siginfo_t info;
+
+  info.si_pid = 0;
+  CHECK (waitid (P_PID, (id_t) child, &info, WEXITED | WNOHANG | WNOWAIT) == 0);
+  return info.si_pid == 0;
 }
 
 void process_join (pid_t child)

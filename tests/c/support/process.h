@@ -16,6 +16,8 @@ int process_descriptors (void);
 long process_allow (long descriptors);
 /* Forks a child that calls run and then exits; a CHECK that fails in it fails process_join. */
 pid_t process_start (void (*run) (void *), void *data);
+/* Whether the child has not ended yet. */
+int process_is_running (pid_t child);
 /* Waits for the child, which must have succeeded. */
 void process_join (pid_t child);
 
