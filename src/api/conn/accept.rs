@@ -323,21 +323,11 @@ impl Conn {
 /// long as `usable`. Returns the descriptor, or -1 with errno.
 pub(crate) fn accept_fd(listening: Fd, usable: impl Fn() -> bool) -> (c_int, Errno) {
     let waits = socket::is_blocking(listening) || socket::mode_taken_over(listening);
-    let mut left = socket::receive_timeout(listening);
+    let timeout = socket::receive_timeout(listening);
     loop {
-        // Not in `accept` itself: that would go on after another thread has closed the listener.
-        while waits {
-            let slice = left.map_or(SLICE, |left| left.min(SLICE));
-            let ready = socket::wait_for(listening, Readiness::Readable, slice);
-            if !usable() {
-                return (-1, Errno::DEAD);
-            }
-            if ready {
-                break;
-            }
-            left = left.map(|left| left.saturating_sub(slice));
-            if left.is_some_and(|left| left.is_zero()) {
-                return (-1, Errno::WOULD_BLOCK);
+        if waits {
+            if let Err(errno) = wait_for_peer(listening, timeout, &usable) {
+                return (-1, errno);
             }
         }
         match socket::accept(listening) {
@@ -345,6 +335,30 @@ pub(crate) fn accept_fd(listening: Fd, usable: impl Fn() -> bool) -> (c_int, Err
             // Another process was faster.
             Err(error) if waits && would_block(&error) => {}
             Err(error) => return (-1, Errno::of(&error)),
+        }
+    }
+}
+
+/// Waits for somebody to accept. Not in `accept` itself: that would go on after another thread has
+/// closed the listener.
+fn wait_for_peer(
+    listening: Fd,
+    timeout: Option<Duration>,
+    usable: impl Fn() -> bool,
+) -> Result<(), Errno> {
+    let mut left = timeout;
+    loop {
+        let slice = left.map_or(SLICE, |left| left.min(SLICE));
+        let ready = socket::wait_for(listening, Readiness::Readable, slice);
+        if !usable() {
+            return Err(Errno::DEAD);
+        }
+        if ready {
+            return Ok(());
+        }
+        left = left.map(|left| left.saturating_sub(slice));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Err(Errno::WOULD_BLOCK);
         }
     }
 }
