@@ -130,12 +130,12 @@ int main (int argc, char **argv)
   nopoll_ctx_set_on_open (ctx, on_open, NULL);
   nopoll_ctx_set_on_ready (ctx, on_ready, NULL);
   nopoll_ctx_set_on_msg (ctx, on_msg, NULL);
+  stop_on_signals (ctx);
   listener = open_listener_for (ctx, argc, argv, "[-a ADDRESS] [-v] [PORT]");
   if (listener == NULL) {
     nopoll_ctx_unref (ctx);
     return 1;
   }
-  stop_on_signals (ctx);
   serve_until_stopped (ctx, listener);
   nopoll_ctx_unref (ctx);
   return 0;

@@ -2,10 +2,11 @@
  * client.c - an interactive client: lines from standard input go out as text messages, messages that
  * arrive go to standard output.
  *
- *   client ws://HOST[:PORT][/PATH]
+ *   client [-w SECONDS] ws://HOST[:PORT][/PATH]
  *
- * At the end of the input it closes the connection in good order: answers that are under way still
- * arrive. Why the connection ended goes to standard error; the exit status is 0 for a normal end.
+ * At the end of the input, and with -w when the server has been silent for so long, it closes the
+ * connection in good order: what is under way still arrives. Why the connection ended goes to
+ * standard error; the exit status is 0 for a normal end.
  *
  * It shows how to wait for a connection and for something else at the same time: with a poll () of
  * the program's own, and nopoll_conn_get_msg () instead of handlers.
@@ -25,6 +26,8 @@
 static char input[65536];
 static size_t filled = 0;
 static nopoll_bool input_ended = nopoll_false;
+/* How many ms of silence to wait for then. */
+static int patience = 0;
 /* The close frame is out. */
 static nopoll_bool closing = nopoll_false;
 
@@ -113,7 +116,7 @@ static nopoll_bool send_input (noPollConn *conn)
     if (newline != NULL)
       size = (size_t) (newline - input);
     else if (input_ended && filled == 0)
-      return send_close (conn);
+      return patience > 0 || send_close (conn);
     else if (input_ended) /* the last line has no newline */
       size = filled;
     else if (filled == sizeof input) /* a long line: the rest of the message is still to come */
@@ -158,8 +161,12 @@ static nopoll_bool talk (noPollConn *conn)
     fds[0].events = (short) (POLLIN | (unsent ? POLLOUT : 0));
     fds[1].fd = input_ended || unsent ? -1 : STDIN_FILENO; /* poll () skips what is negative */
     fds[1].events = POLLIN;
-    switch (poll (fds, 2, closing ? CLOSE_TIMEOUT : -1)) {
+    switch (poll (fds, 2, closing ? CLOSE_TIMEOUT : input_ended ? patience : -1)) {
     case 0:
+      if (!closing) {
+        patience = 0;
+        continue;
+      }
       fprintf (stderr, "the server doesn't answer the close frame\n");
       return nopoll_false;
     case -1:
@@ -183,19 +190,27 @@ static nopoll_bool talk (noPollConn *conn)
 
 int main (int argc, char **argv)
 {
+  const char *usage = "[-w SECONDS] ws://HOST[:PORT][/PATH]";
   nopoll_bool ended_well;
   noPollCtx *ctx;
   noPollConn *conn;
+  int option;
 
-  if (argc != 2 || argv[1][0] == '-')
-    exit_with_usage (argv, "ws://HOST[:PORT][/PATH]");
+  while ((option = getopt (argc, argv, "w:")) != -1) {
+    if (option == 'w')
+      patience = (int) number_argument ("-w", optarg, 0, 86400) * 1000;
+    else
+      exit_with_usage (argv, usage);
+  }
+  if (optind != argc - 1)
+    exit_with_usage (argv, usage);
   ctx = nopoll_ctx_new ();
-  conn = open_client (ctx, argv[1]);
+  conn = open_client (ctx, argv[optind]);
   if (conn == NULL) {
     nopoll_ctx_unref (ctx);
     return 1;
   }
-  fprintf (stderr, "connected to %s\n", argv[1]);
+  fprintf (stderr, "connected to %s\n", argv[optind]);
   ended_well = talk (conn);
   nopoll_conn_close (conn); /* also a connection that has ended is ours to close */
   nopoll_ctx_unref (ctx);

@@ -61,6 +61,7 @@ int main (int argc, char **argv)
   noPollConn *listener;
 
   ctx = nopoll_ctx_new ();
+  stop_on_signals (ctx);
   listener = open_listener_for (ctx, argc, argv, "[-a ADDRESS] [-v] [PORT]");
   if (listener == NULL) {
     nopoll_ctx_unref (ctx);
@@ -69,7 +70,6 @@ int main (int argc, char **argv)
   nopoll_ctx_set_on_ready (ctx, on_ready, NULL);
   nopoll_ctx_set_on_msg (ctx, on_msg, NULL);
 
-  stop_on_signals (ctx);
   serve_until_stopped (ctx, listener);
   nopoll_ctx_unref (ctx);
   return 0;

@@ -136,6 +136,7 @@ int main (int argc, char **argv)
   noPollConn *listener;
 
   ctx = nopoll_ctx_new ();
+  stop_on_signals (NULL);
   listener = open_listener_for (ctx, argc, argv, "[-a ADDRESS] [-v] [PORT]");
   if (listener == NULL) {
     nopoll_ctx_unref (ctx);
@@ -147,7 +148,6 @@ int main (int argc, char **argv)
     fprintf (stderr, "out of memory\n");
     return 1;
   }
-  stop_on_signals (NULL);
   run (ctx);
 
   printf ("stopping\n");

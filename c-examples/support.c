@@ -201,7 +201,9 @@ const char *why_closed (noPollConn *conn)
   int status = nopoll_conn_get_close_status (conn);
   const char *reason = nopoll_conn_get_close_reason (conn);
 
-  if (status == 1006) /* no close frame came (RFC 6455, section 7.1.5) */
+  if (nopoll_conn_get_error (conn) == NOPOLL_ERROR_NONE)
+    snprintf (text, sizeof text, "closed by this side");
+  else if (status == 1006) /* no close frame came (RFC 6455, section 7.1.5) */
     snprintf (text, sizeof text, "connection lost: %s", nopoll_conn_get_error_text (conn));
   else if (status == 1005) /* a close frame without a status */
     snprintf (text, sizeof text, "closed by the peer");

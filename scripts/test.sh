@@ -2,8 +2,8 @@
 # Every check of the project, in order; stops at nothing, fails if anything failed.
 #
 #   scripts/test.sh            everything
-#   scripts/test.sh STAGE...   only these: fmt clippy rust docs c-plain c-asan c-valgrind cmake interop
-#                             autobahn fuzz
+#   scripts/test.sh STAGE...   only these: fmt clippy rust docs reference c-plain c-asan c-valgrind
+#                              cmake interop demo autobahn fuzz
 #
 # Needs Rust, gcc, Python and Node. Installs the rest (Debian packages when run as root, Python
 # and npm packages in folders below target/). The Autobahn suite also wants a Python 2.7, fuzzing
@@ -78,7 +78,11 @@ autobahn() {
         python3 tests/autobahn/run.py --lib "$CARGO_TARGET_DIR/release" --include include
 }
 fuzz() { scripts/fuzz.sh 10; }
-interop() { python3 tests/interop/run.py --bin "$CARGO_TARGET_DIR/examples-c"; }
+interop() {
+    python3 tests/interop/run.py && python3 tests/interop/run.py --mode asan &&
+        python3 tests/interop/run.py --mode valgrind examples
+}
+demo() { scripts/demo.sh; }
 
 install || exit 1
 wanted=("$@")
@@ -98,6 +102,7 @@ run c-valgrind c_valgrind
 run cmake cmake_use
 run documents documents
 run interop interop
+run demo demo
 run autobahn autobahn
 run fuzz fuzz
 

@@ -56,8 +56,6 @@ pub struct Ctx {
     window: CtxWindow,
     alive: Mutex<Option<Arc<Self>>>,
     log: log::Settings,
-    /// The environment made the context lenient, and nobody has heard of it yet.
-    lenient_untold: AtomicBool,
     hooks: CtxHooks,
     pub(crate) settings: Settings,
     pub(crate) tables: Lock<Tables>,
@@ -85,7 +83,6 @@ impl Ctx {
             window: CtxWindow::default(),
             alive: Mutex::new(None),
             log: log::Settings::new(),
-            lenient_untold: AtomicBool::new(false),
             hooks: CtxHooks {
                 on_accept: HookCell::empty(),
                 on_open: HookCell::empty(),
@@ -111,20 +108,13 @@ impl Ctx {
             ctx.settings.set_lenient(true);
             ctx.settings.set_coalescing(false);
             ctx.settings.set_read_ahead(false);
-            ctx.lenient_untold.store(true, Ordering::Relaxed);
-        }
-        ctx
-    }
-
-    /// Somebody may be listening to the log from now on: what could not be told before, is.
-    pub fn catch_up_log(this: &Arc<Self>) {
-        if log::wanted(this) && this.lenient_untold.swap(false, Ordering::Relaxed) {
             log!(
-                this,
+                &ctx,
                 Level::Warning,
                 "NOPOLL_LENIENT=1: tolerating what RFC 6455 forbids"
             );
         }
+        ctx
     }
 
     pub(crate) fn as_c(this: &Arc<Self>) -> *mut noPollCtx {

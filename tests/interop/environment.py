@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""The counterparts of the interoperability tests: Python's websockets and Node's ws.
+
+Installs them, in the versions of requirements.txt and package-lock.json, below the cargo target
+directory, unless they are there. As a program it prints the Python to use and the NODE_PATH.
+"""
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
+FOLDER = TARGET / "interop"
+PYTHON = FOLDER / "venv" / "bin" / "python"
+NODE_PATH = FOLDER / "node_modules"
+
+
+class Unavailable(Exception):
+    """Something can't be had on this machine."""
+
+
+def run(*command, cwd=None):
+    try:
+        done = subprocess.run(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True)
+    except FileNotFoundError:
+        raise Unavailable(f"{command[0]} is not installed") from None
+    if done.returncode != 0:
+        raise Unavailable(f"{' '.join(map(str, command))} failed:\n{done.stdout}")
+    return done.stdout
+
+
+def once(what, sources, install):
+    """Runs install unless it has been done for what the sources say now."""
+    stamp = FOLDER / f"{what}.stamp"
+    wanted = "".join(source.read_text() for source in sources)
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    install()
+    stamp.write_text(wanted)
+
+
+def install_python():
+    requirements = HERE / "requirements.txt"
+
+    def install():
+        shutil.rmtree(PYTHON.parent.parent, ignore_errors=True)
+        run(sys.executable, "-m", "venv", str(PYTHON.parent.parent))
+        run(str(PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r",
+            str(requirements))
+
+    once("python", [requirements], install)
+
+
+def install_node():
+    sources = [HERE / "package.json", HERE / "package-lock.json"]
+
+    def install():
+        for source in sources:
+            shutil.copy(source, FOLDER)
+        run("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error", cwd=FOLDER)
+
+    once("node", sources, install)
+
+
+def ensure():
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    install_python()
+    install_node()
+
+
+def versions():
+    """What the tests run against, in words."""
+    python = run(str(PYTHON), "-c", "import sys, websockets; "
+                 "print(f'websockets {websockets.__version__} on Python {sys.version.split()[0]}')")
+    node = run("node", "-p", "`ws ${require(process.argv[1] + '/ws/package.json').version} on "
+               "Node ${process.versions.node}`", str(NODE_PATH))
+    return [python.strip(), node.strip()]
+
+
+if __name__ == "__main__":
+    try:
+        ensure()
+    except Unavailable as trouble:
+        sys.exit(f"environment.py: {trouble}")
+    print(PYTHON, NODE_PATH)

@@ -1,0 +1,70 @@
+/*
+ * Node's ws as one end of an exchange; commands and events are those of peers.py.
+ *
+ *   peer_ws.js listen [PROTOCOL]
+ *   peer_ws.js connect ADDRESS PORT PATH [PROTOCOLS]
+ */
+'use strict';
+
+const readline = require('node:readline');
+const { WebSocket, WebSocketServer } = require('ws');
+
+let connection;
+
+const say = (...words) => process.stdout.write(`${words.join(' ')}\n`);
+const bytes = (hex) => Buffer.from(hex.replace('-', ''), 'hex');
+
+function receive(socket) {
+  connection = socket;
+  say('open', Buffer.from(socket.protocol).toString('hex'));
+  socket.on('message', (data, isBinary) =>
+    say(`message ${isBinary ? 'binary' : 'text'}`, data.toString('hex')));
+  socket.on('ping', (data) => say('ping', data.toString('hex')));
+  socket.on('pong', (data) => say('pong', data.toString('hex')));
+  socket.on('close', (code, reason) => say('closed', code, reason.toString('hex')));
+  socket.on('error', (error) => say('error:', error.message));
+}
+
+function obey(command, ...words) {
+  const binary = words[0] !== 'text';
+  if (command === 'send') {
+    connection.send(bytes(words[1]), { binary });
+  } else if (command === 'fragments') {
+    words.slice(1).forEach((part, i, parts) =>
+      connection.send(bytes(part), { binary, fin: i === parts.length - 1 }));
+  } else if (command === 'ping') {
+    connection.ping(bytes(words[0]));
+  } else if (command === 'close' && words.length > 0) {
+    connection.close(Number(words[0]), bytes(words.slice(1).join('')));
+  } else if (command === 'close') {
+    connection.close();
+  } else {
+    say('error:', command);
+  }
+}
+
+const [role, ...rest] = process.argv.slice(2);
+let server;
+if (role === 'listen') {
+  server = new WebSocketServer({
+    host: '127.0.0.1',
+    port: 0,
+    handleProtocols: (offered) => (offered.has(rest[0]) ? rest[0] : false),
+  });
+  server.on('listening', () => say('listening', server.address().port));
+  server.on('connection', receive);
+} else {
+  const [address, port, path, protocols] = rest;
+  const socket = new WebSocket(`ws://${address}:${port}${path}`, protocols?.split(', ') ?? []);
+  socket.on('open', () => receive(socket));
+  socket.on('unexpected-response', (request, response) => say('refused', response.statusCode));
+  socket.on('error', () => {});
+}
+
+const lines = readline.createInterface({ input: process.stdin });
+lines.on('line', (line) => obey(...line.split(' ')));
+lines.on('close', () => {
+  connection?.close();
+  server?.close();
+  setTimeout(() => process.exit(0), 2000).unref();
+});
