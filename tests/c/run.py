@@ -34,6 +34,9 @@ def build(source, compiler, mode, args, out):
     cc = CXX.get(compiler, compiler) if source.suffix == ".cc" else compiler
     std = "-std=c++11" if source.suffix == ".cc" else "-std=gnu99"
     flags = ["-g", "-O1", "-fno-omit-frame-pointer"]
+    if mode == "valgrind":
+        # clang's newer default is more than valgrind can read.
+        flags += ["-gdwarf-4"]
     if mode == "asan":
         flags += ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
     program = out / source.stem

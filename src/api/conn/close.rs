@@ -166,19 +166,14 @@ impl Conn {
 impl Link {
     /// Queues a close frame and tries to write it; true when some of it is left.
     fn push_close(&mut self, payload: &[u8], server: bool) -> bool {
-        if let Some(transport) = &mut self.transport {
-            let progress = self.out.write(transport, &[]);
-            self.out.add_credit(progress.owed);
-        }
+        self.flush();
         if self.out.has_owed() || self.out.is_held() {
             return false;
         }
         self.close_sent = true;
         let frame = super::write::library_frame(protocol::CLOSE, payload, server);
         self.out.append(&[&frame]);
-        if let Some(transport) = &mut self.transport {
-            self.out.write(transport, &[]);
-        }
+        self.flush();
         !self.out.is_empty()
     }
 

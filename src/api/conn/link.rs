@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::io;
 
 use crate::abi::cbuf::CBuf;
+use crate::api::error::Errno;
 use crate::protocol::deflate::{self, Deflater};
 use crate::protocol::{
     Asked, Fragments, Item, Method, Receiver, Refusal, RequestReader, RequestRules, Response,
@@ -166,25 +167,32 @@ impl Link {
         }
     }
 
-    /// One attempt to write what is unsent; progress of an owed frame becomes credit. Returns
-    /// whether nothing is left.
-    pub(crate) fn flush(&mut self) -> bool {
+    /// One attempt to write what is unsent: payload bytes of an owed frame that went out, and a
+    /// hard failure, if there was one.
+    pub(super) fn write_queue(&mut self) -> (usize, Option<Errno>) {
         let Some(transport) = &mut self.transport else {
-            return true;
+            return (0, None);
         };
         if self.out.is_empty() {
-            return true;
+            return (0, None);
         }
         let before = self.out.left();
         let progress = self.out.write(transport, &[]);
-        self.out.add_credit(progress.owed);
         if self.out.left() < before {
             self.stalled = false;
         }
         if progress.error.is_some() {
+            // Nobody reads any more. What the program was told is unfinished stays so.
             self.out.drop_backlog();
         }
-        self.out.is_empty()
+        (progress.owed, progress.error.as_ref().map(Errno::of))
+    }
+
+    /// The same behind the program's back: progress of an owed frame becomes credit.
+    pub(crate) fn flush(&mut self) -> Option<Errno> {
+        let (owed, failure) = self.write_queue();
+        self.out.add_credit(owed);
+        failure
     }
 
     /// Whether the next thing here is a control frame.

@@ -66,7 +66,10 @@ impl Conn {
         let end = Instant::now() + TOTAL;
         let mut last = (Instant::now(), usize::MAX);
         while Self::flush_backlog(this) {
-            let left = this.link.lock().out.left();
+            let (left, held) = {
+                let link = this.link.lock();
+                (link.out.left(), link.out.is_held())
+            };
             let now = Instant::now();
             if left < last.1 {
                 last = (now, left);
@@ -74,7 +77,7 @@ impl Conn {
             if now >= end || now - last.0 >= IDLE {
                 return;
             }
-            socket::wait_for(this.descriptor(), Readiness::Writable, SLICE.min(end - now));
+            this.wait_for_room(held, SLICE.min(end - now));
         }
     }
 
@@ -105,9 +108,7 @@ impl Conn {
         let before = link.out.left();
         let owed = link.out.has_owed();
         let asked_for = owed || (link.out.has_backlog() && link.backlog_refuses(this));
-        let Some((own, error)) = link.attempt() else {
-            return (count(credit), Errno::Keep);
-        };
+        let (own, error) = link.write_queue();
         let done = credit + own;
         let progress = link.out.left() < before;
         match error {
@@ -129,23 +130,32 @@ impl Conn {
         let budget = Duration::from_micros(micros).max(LEAST_FLUSH);
         let deadline = Instant::now().checked_add(budget);
         loop {
-            let (error, done) = {
+            let (error, done, held) = {
                 let mut link = this.link.lock();
                 total += link.out.take_credit();
-                let Some((own, error)) = link.attempt() else {
-                    break;
-                };
+                let (own, error) = link.write_queue();
                 total += own;
-                (error, link.out.is_empty())
+                let done = link.out.is_empty() || link.transport.is_none();
+                (error, done, link.out.is_held())
             };
             let now = Instant::now();
             let left = deadline.map_or(SLICE, |deadline| deadline.saturating_duration_since(now));
             if done || error.is_some() || left.is_zero() {
                 break;
             }
-            socket::wait_for(this.descriptor(), Readiness::Writable, left.min(SLICE));
+            this.wait_for_room(held, left.min(SLICE));
         }
         (count(total), Errno::Keep)
+    }
+
+    /// Waits until the kernel may take bytes. While somebody pauses within a frame (`held`), which
+    /// no poll can see, just for a moment.
+    pub(super) fn wait_for_room(&self, held: bool, limit: Duration) {
+        if held {
+            socket::sleep(limit.min(Duration::from_millis(1)));
+        } else {
+            socket::wait_for(self.descriptor(), Readiness::Writable, limit);
+        }
     }
 
     /// One raw send of bytes, beside the protocol.
@@ -194,18 +204,6 @@ impl super::link::Link {
             self.paused = false;
         }
         resumes
-    }
-
-    /// One attempt for the program: payload bytes of the owed frame, and a hard failure. `None`
-    /// when there is no stream.
-    fn attempt(&mut self) -> Option<(usize, Option<Errno>)> {
-        let transport = self.transport.as_mut()?;
-        let progress = self.out.write(transport, &[]);
-        let error = progress.error.as_ref().map(Errno::of);
-        if error.is_some() {
-            self.out.drop_backlog();
-        }
-        Some((progress.owed, error))
     }
 
     /// Whether backlog is in the way of the program's next frame.

@@ -153,9 +153,12 @@ impl Conn {
             if link.transport.is_none() {
                 return (-1, Errno::DEAD);
             }
-            link.flush();
+            let failure = link.flush();
             if link.out.has_written(end) {
                 return (shape.whole(), Errno::Keep);
+            }
+            if let Some(errno) = failure {
+                return (-1, errno);
             }
             if !socket::is_blocking(this.descriptor()) {
                 return link.owe_last(end, shape);
@@ -174,22 +177,27 @@ impl Conn {
     fn wait_written(this: &Arc<Self>, end: u64, shape: Shape) -> (c_int, Errno) {
         let fd = this.descriptor();
         let mut left = socket::send_timeout(fd);
+        let mut held = false;
         loop {
             let slice = left.map_or(SLICE, |left| left.min(SLICE));
             let started = Instant::now();
-            socket::wait_for(fd, Readiness::Writable, slice);
+            this.wait_for_room(held, slice);
             let mut link = this.link.lock();
             if link.transport.is_none() || this.descriptor() != fd {
                 return (-1, Errno::DEAD);
             }
-            link.flush();
+            let failure = link.flush();
             if link.out.has_written(end) {
                 return (shape.whole(), Errno::Keep);
             }
+            if let Some(errno) = failure {
+                return (-1, errno);
+            }
             if link.out.is_empty() {
-                // A hard failure dropped it.
+                // Somebody else's attempt failed, and dropped it.
                 return (-1, Errno::Set(libc::EPIPE));
             }
+            held = link.out.is_held();
             if let Some(left) = &mut left {
                 *left = left.saturating_sub(started.elapsed());
                 if left.is_zero() {
@@ -305,12 +313,10 @@ impl Link {
             None => None,
         };
         let built = Frame::new(frame, opcode, masked, content, packed);
-        let sent = match conn.pause(frame, built.shape) {
-            Some((first, pause)) if self.begin_pause(&built, first) => {
-                Sent::Paused(built.shape, pause)
-            }
-            _ => self.send(conn, &built),
-        };
+        let paused = conn
+            .pause(frame, built.shape)
+            .and_then(|(first, pause)| self.begin_pause(&built, first, pause));
+        let sent = paused.unwrap_or_else(|| self.send(conn, &built));
         if let (Sent::Done(-1, _) | Sent::Full, Some(deflater)) = (&sent, &mut self.deflater) {
             deflater.refused();
         }
@@ -409,21 +415,22 @@ impl Link {
         self.refusal(conn, size)
     }
 
-    /// Queues the frame, writes its first bytes and stops there; false when something older is in
+    /// Queues the frame, writes its first bytes and stops there; `None` when something older is in
     /// the way, so that the frame is sent like any other.
-    fn begin_pause(&mut self, frame: &Frame<'_>, first: usize) -> bool {
+    fn begin_pause(&mut self, frame: &Frame<'_>, first: usize, pause: Duration) -> Option<Sent> {
         self.flush();
         if !self.out.is_free() {
-            return false;
+            return None;
         }
-        let Some(transport) = &mut self.transport else {
-            return false;
-        };
+        let transport = self.transport.as_mut()?;
         self.out.append(&frame.parts());
-        self.out.write_some(transport, &[], first);
+        if let Some(error) = self.out.write_some(transport, &[], first).error {
+            self.out.drop_backlog();
+            return Some(Sent::Done(-1, Errno::of(&error)));
+        }
         self.out.hold(true);
         self.accepted(frame);
-        true
+        Some(Sent::Paused(frame.shape, pause))
     }
 
     /// The socket's send timeout has passed.
