@@ -6,7 +6,7 @@
  *
  * What is here is the beginning of each object and is kept up to date by the library. Objects are
  * larger: never allocate, copy or compare them by these definitions. Members named reserved are
- * padding. On LP64 targets the offsets are those of noPoll 0.4.9, so binaries built against that
+ * the library's. On LP64 targets the offsets are those of noPoll 0.4.9, so binaries built against that
  * find what they look for; on others only the names are promised.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0

@@ -114,24 +114,26 @@ impl Hook<PostCheckFn> {
     }
 }
 
-/// Where a hook is installed.
+/// A hook, or none, that is read and replaced under a version.
 ///
 /// Handlers are looked up for every message and hardly ever replaced, so a reader only loads: it
 /// takes the pair again if the version says that somebody wrote meanwhile (a sequence lock).
-pub struct HookCell<F> {
-    /// Odd while the pair is being replaced.
-    version: AtomicU32,
+/// Several pairs may share a version.
+pub struct HookPair<F> {
     /// NULL: no hook.
     function: AtomicPtr<()>,
     data: AtomicPtr<c_void>,
     kind: PhantomData<F>,
 }
 
-impl<F: Copy> HookCell<F> {
+/// Odd while a pair is being replaced.
+#[derive(Default)]
+pub(crate) struct Version(AtomicU32);
+
+impl<F: Copy> HookPair<F> {
     pub(crate) const fn empty() -> Self {
         const { assert!(size_of::<F>() == size_of::<*mut ()>()) };
         Self {
-            version: AtomicU32::new(0),
             function: AtomicPtr::new(ptr::null_mut()),
             data: AtomicPtr::new(ptr::null_mut()),
             kind: PhantomData,
@@ -139,52 +141,85 @@ impl<F: Copy> HookCell<F> {
     }
 
     /// Installs a hook; `None` removes it.
-    pub fn set(&self, hook: Option<Hook<F>>) {
+    pub(crate) fn set(&self, version: &Version, hook: Option<Hook<F>>) {
         let (function, data) = hook.map_or((ptr::null_mut(), ptr::null_mut()), |hook| {
             // SAFETY: `F` is a function pointer, of a pointer's size as `empty` checks.
             let function = unsafe { std::mem::transmute_copy::<F, *mut ()>(&hook.function) };
             (function, hook.data.0)
         });
-        let version = self.begin();
-        fence(Ordering::Release);
-        self.function.store(function, Ordering::Relaxed);
-        self.data.store(data, Ordering::Relaxed);
-        self.version
-            .store(version.wrapping_add(2), Ordering::Release);
+        version.write(|| {
+            self.function.store(function, Ordering::Relaxed);
+            self.data.store(data, Ordering::Relaxed);
+        });
     }
 
-    /// Makes the version odd, alone among writers; returns the even one before.
-    fn begin(&self) -> u32 {
-        loop {
-            let version = self.version.load(Ordering::Relaxed) & !1;
-            let taken = self.version.compare_exchange_weak(
+    pub(crate) fn get(&self, version: &Version) -> Option<Hook<F>> {
+        let (function, data) = version.read(|| {
+            let function = self.function.load(Ordering::Relaxed);
+            (function, self.data.load(Ordering::Relaxed))
+        });
+        (!function.is_null()).then(|| Hook {
+            // SAFETY: stored by `set` as an `F`.
+            function: unsafe { std::mem::transmute_copy::<*mut (), F>(&function) },
+            data: UserData(data),
+        })
+    }
+}
+
+impl Version {
+    fn write(&self, store: impl FnOnce()) {
+        let before = loop {
+            let version = self.0.load(Ordering::Relaxed) & !1;
+            let taken = self.0.compare_exchange_weak(
                 version,
                 version + 1,
                 Ordering::Acquire,
                 Ordering::Relaxed,
             );
             match taken {
-                Ok(_) => return version,
+                Ok(_) => break version,
                 Err(_) => std::thread::yield_now(),
             }
-        }
+        };
+        fence(Ordering::Release);
+        store();
+        self.0.store(before.wrapping_add(2), Ordering::Release);
     }
 
-    pub(crate) fn get(&self) -> Option<Hook<F>> {
+    fn read<R>(&self, load: impl Fn() -> R) -> R {
         loop {
-            let version = self.version.load(Ordering::Acquire);
-            let function = self.function.load(Ordering::Relaxed);
-            let data = self.data.load(Ordering::Relaxed);
+            let version = self.0.load(Ordering::Acquire);
+            let result = load();
             fence(Ordering::Acquire);
-            if version & 1 == 0 && self.version.load(Ordering::Relaxed) == version {
-                return (!function.is_null()).then(|| Hook {
-                    // SAFETY: stored by `set` as an `F`.
-                    function: unsafe { std::mem::transmute_copy::<*mut (), F>(&function) },
-                    data: UserData(data),
-                });
+            if version & 1 == 0 && self.0.load(Ordering::Relaxed) == version {
+                return result;
             }
             std::thread::yield_now();
         }
+    }
+}
+
+/// Where a hook is installed.
+pub struct HookCell<F> {
+    version: Version,
+    pair: HookPair<F>,
+}
+
+impl<F: Copy> HookCell<F> {
+    pub(crate) const fn empty() -> Self {
+        Self {
+            version: Version(AtomicU32::new(0)),
+            pair: HookPair::empty(),
+        }
+    }
+
+    /// Installs a hook; `None` removes it.
+    pub fn set(&self, hook: Option<Hook<F>>) {
+        self.pair.set(&self.version, hook);
+    }
+
+    pub(crate) fn get(&self) -> Option<Hook<F>> {
+        self.pair.get(&self.version)
     }
 }
 

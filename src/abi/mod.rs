@@ -9,6 +9,7 @@ pub(crate) mod counted;
 pub(crate) mod environment;
 pub(crate) mod errno;
 pub mod hook;
+pub(crate) mod keep;
 pub(crate) mod signals;
 pub(crate) mod stdout;
 pub mod types;

@@ -1,22 +1,23 @@
 //! What `nopoll_private.h` promises: the first bytes of each object, readable from C.
 //!
 //! Members are kept live by the library. On LP64 their offsets are those that binaries compiled
-//! against noPoll 0.4.9 expect; everything between them is padding without a promise.
+//! against noPoll 0.4.9 expect; nothing between them is promised.
 
 use std::ffi::{c_char, c_void};
+use std::mem::offset_of;
 use std::sync::atomic::{AtomicI16, AtomicI32, AtomicIsize, AtomicPtr, Ordering};
 
 use super::types::noPollCtx;
 
-/// `struct _noPollConn`.
+/// `struct _noPollConn`. Between its members the library keeps something of its own, because a
+/// connection that does nothing should be small: four gaps of 16, 64, 28 and 8 bytes on LP64.
 #[repr(C)]
-#[derive(Default)]
-pub(crate) struct ConnWindow {
+pub(crate) struct ConnWindow<A, B, C, D> {
     pub(crate) id: AtomicI32,
     pub(crate) ctx: AtomicPtr<noPollCtx>,
     pub(crate) session: AtomicI32,
     pub(crate) handshake_ok: AtomicI32,
-    reserved1: [usize; 2],
+    pub(crate) gap1: A,
     pub(crate) role: AtomicI32,
     pub(crate) host: AtomicPtr<c_char>,
     pub(crate) port: AtomicPtr<c_char>,
@@ -27,15 +28,76 @@ pub(crate) struct ConnWindow {
     pub(crate) accepted_protocol: AtomicPtr<c_char>,
     pub(crate) peer_close_status: AtomicI32,
     pub(crate) peer_close_reason: AtomicPtr<c_char>,
-    reserved2: [usize; 8],
+    pub(crate) gap2: B,
     pub(crate) refs: AtomicI32,
-    reserved3: [u32; 7],
+    pub(crate) gap3: C,
     pub(crate) tls_on: AtomicI32,
     pub(crate) pending_ssl_accept: AtomicI32,
-    reserved4: usize,
+    pub(crate) gap4: D,
     pub(crate) ssl_ctx: AtomicPtr<c_void>,
     pub(crate) ssl: AtomicPtr<c_void>,
     pub(crate) force_stop_after_header: AtomicI32,
+}
+
+impl<A, B, C, D> ConnWindow<A, B, C, D> {
+    pub(crate) fn new(gap1: A, gap2: B, gap3: C, gap4: D) -> Self {
+        const { Self::check() };
+        Self {
+            id: AtomicI32::default(),
+            ctx: AtomicPtr::default(),
+            session: AtomicI32::default(),
+            handshake_ok: AtomicI32::default(),
+            gap1,
+            role: AtomicI32::default(),
+            host: AtomicPtr::default(),
+            port: AtomicPtr::default(),
+            host_name: AtomicPtr::default(),
+            origin: AtomicPtr::default(),
+            get_url: AtomicPtr::default(),
+            protocols: AtomicPtr::default(),
+            accepted_protocol: AtomicPtr::default(),
+            peer_close_status: AtomicI32::default(),
+            peer_close_reason: AtomicPtr::default(),
+            gap2,
+            refs: AtomicI32::default(),
+            gap3,
+            tls_on: AtomicI32::default(),
+            pending_ssl_accept: AtomicI32::default(),
+            gap4,
+            ssl_ctx: AtomicPtr::default(),
+            ssl: AtomicPtr::default(),
+            force_stop_after_header: AtomicI32::default(),
+        }
+    }
+
+    const fn check() {
+        let word = size_of::<usize>();
+        assert!(size_of::<A>() == 2 * word && size_of::<B>() == 8 * word);
+        assert!(size_of::<C>() == 28 && size_of::<D>() == word);
+        if word != 8 {
+            return;
+        }
+        assert!(offset_of!(Self, id) == 0);
+        assert!(offset_of!(Self, ctx) == 8);
+        assert!(offset_of!(Self, session) == 16);
+        assert!(offset_of!(Self, handshake_ok) == 20);
+        assert!(offset_of!(Self, role) == 40);
+        assert!(offset_of!(Self, host) == 48);
+        assert!(offset_of!(Self, port) == 56);
+        assert!(offset_of!(Self, host_name) == 64);
+        assert!(offset_of!(Self, origin) == 72);
+        assert!(offset_of!(Self, get_url) == 80);
+        assert!(offset_of!(Self, protocols) == 88);
+        assert!(offset_of!(Self, accepted_protocol) == 96);
+        assert!(offset_of!(Self, peer_close_status) == 104);
+        assert!(offset_of!(Self, peer_close_reason) == 112);
+        assert!(offset_of!(Self, refs) == 184);
+        assert!(offset_of!(Self, tls_on) == 216);
+        assert!(offset_of!(Self, pending_ssl_accept) == 220);
+        assert!(offset_of!(Self, ssl_ctx) == 232);
+        assert!(offset_of!(Self, ssl) == 240);
+        assert!(offset_of!(Self, force_stop_after_header) == 248);
+    }
 }
 
 /// `struct _noPollMsg`.
@@ -84,27 +146,6 @@ pub(crate) struct CtxWindow {
 
 #[cfg(target_pointer_width = "64")]
 const _: () = {
-    use std::mem::offset_of;
-    assert!(offset_of!(ConnWindow, id) == 0);
-    assert!(offset_of!(ConnWindow, ctx) == 8);
-    assert!(offset_of!(ConnWindow, session) == 16);
-    assert!(offset_of!(ConnWindow, handshake_ok) == 20);
-    assert!(offset_of!(ConnWindow, role) == 40);
-    assert!(offset_of!(ConnWindow, host) == 48);
-    assert!(offset_of!(ConnWindow, port) == 56);
-    assert!(offset_of!(ConnWindow, host_name) == 64);
-    assert!(offset_of!(ConnWindow, origin) == 72);
-    assert!(offset_of!(ConnWindow, get_url) == 80);
-    assert!(offset_of!(ConnWindow, protocols) == 88);
-    assert!(offset_of!(ConnWindow, accepted_protocol) == 96);
-    assert!(offset_of!(ConnWindow, peer_close_status) == 104);
-    assert!(offset_of!(ConnWindow, peer_close_reason) == 112);
-    assert!(offset_of!(ConnWindow, refs) == 184);
-    assert!(offset_of!(ConnWindow, tls_on) == 216);
-    assert!(offset_of!(ConnWindow, pending_ssl_accept) == 220);
-    assert!(offset_of!(ConnWindow, ssl_ctx) == 232);
-    assert!(offset_of!(ConnWindow, ssl) == 240);
-    assert!(offset_of!(ConnWindow, force_stop_after_header) == 248);
     assert!(offset_of!(MsgWindow, has_fin) == 0);
     assert!(offset_of!(MsgWindow, op_code) == 4);
     assert!(offset_of!(MsgWindow, is_masked) == 8);

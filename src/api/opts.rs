@@ -4,12 +4,13 @@
 //! a clone of the `Arc`, which no program can see.
 
 use std::ffi::{CString, c_int, c_long};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 
+use crate::abi::keep::Keep;
 use crate::abi::window::OptsWindow;
 use crate::api::compression::Compression;
-use crate::sync::{Lock, relock};
+use crate::sync::Lock;
 
 /// TLS settings.
 #[derive(Clone, Default)]
@@ -88,7 +89,7 @@ impl Default for Settings {
 #[repr(C)]
 pub struct Opts {
     window: OptsWindow,
-    alive: Mutex<Option<Arc<Self>>>,
+    alive: Keep<Self>,
     settings: Lock<Settings>,
 }
 
@@ -97,11 +98,11 @@ impl Opts {
     pub fn create() -> Arc<Self> {
         let opts = Arc::new(Self {
             window: OptsWindow::default(),
-            alive: Mutex::new(None),
+            alive: Keep::empty(),
             settings: Lock::new(Settings::default()),
         });
         opts.window.refs.store(1, Ordering::Relaxed);
-        *relock(&opts.alive) = Some(Arc::clone(&opts));
+        opts.alive.put(Arc::clone(&opts));
         opts
     }
 
@@ -124,8 +125,7 @@ impl Opts {
                 (refs > 0).then(|| refs - 1)
             });
         if before == Ok(1) {
-            let alive = relock(&this.alive).take();
-            drop(alive);
+            drop(this.alive.take());
         }
     }
 

@@ -119,7 +119,7 @@ fn receive_one(ctx: &Arc<Ctx>, conn: &Arc<Conn>, how: &mut How<'_>) -> Step {
 
 /// Calls the connection's handler, or else the context's.
 fn deliver(ctx: &Arc<Ctx>, conn: &Arc<Conn>, msg: Owned<Msg>) {
-    let own = conn.hooks().on_msg.get();
+    let own = conn.handler(|hooks| &hooks.on_msg);
     if let Some(hook) = own.or_else(|| ctx.hooks().on_msg.get()) {
         hook.call(Ctx::as_c(ctx), Conn::as_c(conn), Msg::as_c(&msg));
     }

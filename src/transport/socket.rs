@@ -4,9 +4,10 @@
 //! with `EBADF` and do nothing else.
 
 use std::ffi::{CStr, c_int, c_void};
-use std::io::{self, IoSlice};
+use std::fmt;
+use std::io::{self, IoSlice, Write};
 use std::mem::{self, MaybeUninit};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ptr;
 use std::slice;
 use std::sync::Mutex;
@@ -210,18 +211,38 @@ pub(crate) fn send_timeout(fd: Fd) -> Option<Duration> {
 }
 
 /// Numeric address and port, as text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) struct Peer {
-    pub(crate) host: String,
-    pub(crate) port: String,
+    /// Both, each followed by a NUL.
+    text: [u8; LONG_PEER],
+    /// Where the port begins.
+    port: usize,
+    end: usize,
 }
+
+/// An IPv6 address with an IPv4 address in it, a port, and two NULs.
+const LONG_PEER: usize = 45 + 5 + 2;
+/// Room for any IPv4 address and port, with their NULs.
+pub(crate) const SHORT_PEER: usize = 24;
 
 impl Peer {
     /// What a peer without an IP address is called.
     pub(crate) fn unknown() -> Self {
+        Self::new(Ipv4Addr::UNSPECIFIED, 0)
+    }
+
+    fn new(ip: impl fmt::Display, port: u16) -> Self {
+        let mut text = [0; LONG_PEER];
+        let mut rest = &mut text[..];
+        // Both fit, so neither write fails.
+        let _ = write!(rest, "{ip}\0");
+        let at_port = rest.len();
+        let _ = write!(rest, "{port}\0");
+        let at_end = rest.len();
         Self {
-            host: "0.0.0.0".into(),
-            port: "0".into(),
+            text,
+            port: LONG_PEER - at_port,
+            end: LONG_PEER - at_end,
         }
     }
 
@@ -232,23 +253,30 @@ impl Peer {
                 // SAFETY: the family says so, and the storage is large and aligned enough.
                 let address = unsafe { &*start.cast::<libc::sockaddr_in>() };
                 let ip = Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr));
-                Self::ip(IpAddr::V4(ip), address.sin_port)
+                Self::new(ip, u16::from_be(address.sin_port))
             }
             libc::AF_INET6 => {
                 // SAFETY: as above.
                 let address = unsafe { &*start.cast::<libc::sockaddr_in6>() };
                 let ip = Ipv6Addr::from(address.sin6_addr.s6_addr);
-                Self::ip(IpAddr::V6(ip), address.sin6_port)
+                Self::new(ip, u16::from_be(address.sin6_port))
             }
             _ => Self::unknown(),
         }
     }
 
-    fn ip(ip: IpAddr, port: u16) -> Self {
-        Self {
-            host: ip.to_string(),
-            port: u16::from_be(port).to_string(),
-        }
+    pub(crate) fn host(&self) -> &[u8] {
+        &self.text[..self.port - 1]
+    }
+
+    pub(crate) fn port(&self) -> &[u8] {
+        &self.text[self.port..self.end - 1]
+    }
+
+    /// Host and port with their NULs, if that isn't much.
+    pub(crate) fn short(&self) -> Option<[u8; SHORT_PEER]> {
+        let short = self.text.first_chunk()?;
+        (self.end <= SHORT_PEER).then_some(*short)
     }
 }
 

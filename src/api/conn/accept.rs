@@ -143,8 +143,7 @@ impl Conn {
             return None;
         }
         if socket::is_listening(fd) {
-            let conn = Self::make(ctx, Role::Listener, 0);
-            conn.name(&Peer::unknown());
+            let conn = Self::make(ctx, Role::Listener, 0, Some(&Peer::unknown()));
             conn.window.session.store(fd, Ordering::Release);
             Ctx::register(ctx, &conn);
             return Some(conn);
@@ -171,14 +170,16 @@ impl Conn {
         host: &CStr,
         port: &CStr,
     ) -> Arc<Self> {
-        let conn = Self::make(ctx, Role::Listener, 1);
-        conn.lend(&conn.window.host, host.to_bytes());
-        conn.lend(&conn.window.port, port.to_bytes());
+        let conn = Self::make(ctx, Role::Listener, 1, None);
+        conn.lend_all(&[
+            (&conn.window.host, Some(host.to_bytes())),
+            (&conn.window.port, Some(port.to_bytes())),
+        ]);
         if let Some(opts) = opts {
-            conn.limits.set(&opts.snapshot());
+            conn.limits().set(&opts.snapshot());
             let mut cold = relock(&conn.cold);
             cold.opts = Some(Arc::clone(opts));
-            cold.adopted = Some(Arc::clone(opts));
+            cold.rare().adopted = Some(Arc::clone(opts));
         }
         conn.window.session.store(fd, Ordering::Release);
         Ctx::register(ctx, &conn);
@@ -188,7 +189,7 @@ impl Conn {
     /// Remembers a listener's certificate, key and chain files.
     pub(crate) fn store_certificate(&self, files: [Option<CString>; 3]) {
         let mut cold = relock(&self.cold);
-        for (stored, file) in cold.certificate.iter_mut().zip(files) {
+        for (stored, file) in cold.rare().certificate.iter_mut().zip(files) {
             if file.is_some() {
                 *stored = file;
             }
@@ -223,8 +224,7 @@ impl Conn {
     }
 
     fn accepted(ctx: &Arc<Ctx>, fd: Fd, peer: &Peer) -> Arc<Self> {
-        let conn = Self::make(ctx, Role::Accepted, 0);
-        conn.name(peer);
+        let conn = Self::make(ctx, Role::Accepted, 0, Some(peer));
         {
             let mut link = conn.link.lock();
             link.transport = Some(Transport::plain(fd));
@@ -234,18 +234,13 @@ impl Conn {
         conn
     }
 
-    fn name(&self, peer: &Peer) {
-        self.lend(&self.window.host, peer.host.as_bytes());
-        self.lend(&self.window.port, peer.port.as_bytes());
-    }
-
     /// Settings are taken over now: the listener may be gone when they are needed. Its options may
     /// have changed since they were given to it.
     fn inherit(&self, listener: &Arc<Self>) {
-        self.limits.inherit(&listener.limits);
+        self.limits().inherit(listener.limits());
         let opts = relock(&listener.cold).opts.clone();
         if let Some(opts) = &opts {
-            opts.read(|settings| self.limits.set(settings));
+            opts.read(|settings| self.limits().set(settings));
         }
         relock(&self.cold).opts = opts;
     }

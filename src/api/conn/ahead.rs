@@ -9,9 +9,9 @@ use super::turn::BUFFER;
 /// The unread part of a buffer.
 #[derive(Default)]
 pub(crate) struct Ahead {
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
+    buffer: Box<[u8]>,
+    start: u32,
+    end: u32,
 }
 
 impl Ahead {
@@ -20,11 +20,11 @@ impl Ahead {
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.buffer[self.start..self.end]
+        &self.buffer[self.start as usize..self.end as usize]
     }
 
     pub(crate) fn consume(&mut self, n: usize) {
-        self.start += n;
+        self.start += n as u32;
         debug_assert!(self.start <= self.end);
         if self.is_empty() {
             self.clear();
@@ -48,28 +48,27 @@ impl Ahead {
     /// `n` bytes were read into [`Self::room`].
     pub(crate) fn filled(&mut self, n: usize) {
         self.start = 0;
-        self.end = n;
+        self.end = n as u32;
     }
 
     /// Lends the loop's buffer; false when it can't be used because another wait's is here.
-    pub(crate) fn lend(&mut self, buffer: &mut Vec<u8>) -> bool {
-        let kept = self.end - self.start;
+    pub(crate) fn lend(&mut self, buffer: &mut Box<[u8]>) -> bool {
+        let kept = self.bytes().len();
         if self.buffer.len() >= buffer.len() || kept > buffer.len() {
             return false;
         }
         buffer[..kept].copy_from_slice(self.bytes());
         std::mem::swap(&mut self.buffer, buffer);
-        *buffer = Vec::new();
+        *buffer = Box::default();
         self.filled(kept);
         true
     }
 
     /// Takes the loop's buffer back, keeping what is unread.
-    pub(crate) fn reclaim(&mut self) -> Vec<u8> {
-        let kept = self.bytes().to_vec();
-        let end = kept.len();
+    pub(crate) fn reclaim(&mut self) -> Box<[u8]> {
+        let kept = Box::from(self.bytes());
         let buffer = std::mem::replace(&mut self.buffer, kept);
-        self.filled(end);
+        self.filled(self.buffer.len());
         buffer
     }
 
@@ -78,7 +77,7 @@ impl Ahead {
         self.start = 0;
         self.end = 0;
         if self.buffer.len() != BUFFER {
-            self.buffer = Vec::new();
+            self.buffer = Box::default();
         }
     }
 }

@@ -119,7 +119,7 @@ impl Conn {
             link.closing = true;
         }
         if ending != Ending::Silent {
-            if let Some(hook) = this.hooks.on_close.get() {
+            if let Some(hook) = this.handler(|hooks| &hooks.on_close) {
                 hook.call(this.ctx_ptr(), Self::as_c(this));
             }
         }

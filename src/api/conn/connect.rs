@@ -13,7 +13,6 @@ use crate::api::error::{self, Failure, Kind};
 use crate::api::opts::{Opts, Settings};
 use crate::log::{Level, log};
 use crate::protocol::{RequestFields, ResponseReader, accept_key, build_request, encode_key};
-use crate::sync::relock;
 use crate::transport::Transport;
 use crate::transport::connect::{self, Failure as ConnectFailure};
 use crate::transport::resolve::{self, Family};
@@ -153,19 +152,26 @@ impl Conn {
         port: &CStr,
         fd: Fd,
     ) -> Arc<Self> {
-        let conn = Self::make(ctx, Role::Client, 1);
+        let conn = Self::make(ctx, Role::Client, 1, None);
         let name = target.host_name.unwrap_or(host).to_bytes();
         let window = &conn.window;
-        conn.lend(&window.host, host.to_bytes());
-        conn.lend(&window.port, port.to_bytes());
-        conn.lend(&window.host_name, name);
-        conn.lend_some(&window.get_url, target.url.map(CStr::to_bytes));
-        conn.lend_some(&window.protocols, target.protocols.map(CStr::to_bytes));
-        match target.origin {
-            Some(origin) => conn.lend(&window.origin, origin.to_bytes()),
-            None => conn.lend(&window.origin, &[b"http://", name].concat()),
-        }
-        conn.limits.set(settings);
+        let derived;
+        let origin = match target.origin {
+            Some(origin) => origin.to_bytes(),
+            None => {
+                derived = [b"http://", name].concat();
+                &derived
+            }
+        };
+        conn.lend_all(&[
+            (&window.host, Some(host.to_bytes())),
+            (&window.port, Some(port.to_bytes())),
+            (&window.host_name, Some(name)),
+            (&window.get_url, target.url.map(CStr::to_bytes)),
+            (&window.protocols, target.protocols.map(CStr::to_bytes)),
+            (&window.origin, Some(origin)),
+        ]);
+        conn.limits().set(settings);
         // A loop in another thread must not read before the request is out.
         conn.hidden.store(true, Ordering::Release);
         conn.link.lock().transport = (fd != -1).then(|| Transport::plain(fd));
@@ -231,16 +237,12 @@ impl Conn {
     }
 
     fn request_texts(&self) -> (Vec<u8>, Vec<u8>, Vec<u8>, Option<Vec<u8>>) {
-        let cold = relock(&self.cold);
-        let find = |pointer: *const std::ffi::c_char| {
-            let text = cold.strings.iter().find(|text| text.as_ptr() == pointer);
-            text.map(|text| text.to_bytes().to_vec())
-        };
         (
-            find(self.requested_url()).unwrap_or_default(),
-            find(self.host_header()).unwrap_or_default(),
-            find(self.origin()).unwrap_or_default(),
-            find(self.requested_protocol()),
+            self.lent(self.requested_url())
+                .unwrap_or_else(|| b"/".to_vec()),
+            self.lent(self.host_header()).unwrap_or_default(),
+            self.lent(self.origin()).unwrap_or_default(),
+            self.lent(self.requested_protocol()),
         )
     }
 

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use super::close::Ending;
 use super::link::{Got, How, Link, Opening, Phase};
 use super::ready::Ready;
+use super::texts::Asking;
 use super::{Conn, Role};
 use crate::api::error::{Errno, Failure, Kind};
 use crate::log::{Level, log};
@@ -94,12 +95,14 @@ impl Conn {
 
     /// Server: the request is complete and well-formed.
     fn answer(this: &Arc<Self>, request: Request) -> Step {
-        this.lend(&this.window.get_url, &request.url);
-        this.lend_some(&this.window.host_name, request.host.as_deref());
-        this.lend_some(&this.window.origin, request.origin.as_deref());
-        this.lend_some(&this.window.protocols, request.protocol.as_deref());
-        this.lend_some(&this.cookie, request.cookie.as_deref());
-        this.lend_some(&this.real_ip, request.real_ip.as_deref());
+        this.lend_request(&Asking {
+            url: &request.url,
+            host: request.host.as_deref(),
+            origin: request.origin.as_deref(),
+            protocols: request.protocol.as_deref(),
+            cookie: request.cookie.as_deref(),
+            real_ip: request.real_ip.as_deref(),
+        });
         if let Some(hook) = this.ctx.hooks().on_open.get() {
             let accepted = hook.call(this.ctx_ptr(), Self::as_c(this));
             if !this.is_live() {
@@ -112,7 +115,7 @@ impl Conn {
             }
         }
         // C contract: the program's choice, else what the client asked for, whole and verbatim.
-        let protocol = this.accepted_protocol_bytes().or(request.protocol);
+        let protocol = this.lent(this.accepted_protocol()).or(request.protocol);
         let (agreement, extensions) = request.deflate.unzip();
         let response = build_response(
             &accept_key(&request.key),
@@ -133,17 +136,11 @@ impl Conn {
         Self::open(this)
     }
 
-    fn accepted_protocol_bytes(&self) -> Option<Vec<u8>> {
-        let chosen = self.accepted_protocol();
-        let cold = relock(&self.cold);
-        let text = cold.strings.iter().find(|text| text.as_ptr() == chosen)?;
-        Some(text.to_bytes().to_vec())
-    }
-
     /// Client: the server agreed.
     fn accept_response(this: &Arc<Self>, response: Response) -> Step {
-        this.http_status.store(101, Ordering::Release);
-        this.lend_some(&this.window.accepted_protocol, response.protocol.as_deref());
+        this.set_http_status(101);
+        let protocol = response.protocol.as_deref();
+        this.lend_all(&[(&this.window.accepted_protocol, protocol)]);
         this.link.lock().deflate(response.deflate);
         Self::open(this)
     }
@@ -153,7 +150,7 @@ impl Conn {
         // C contract: is_ready is true inside on_ready; reads still find nothing there.
         this.window.handshake_ok.store(1, Ordering::Release);
         log!(&this.ctx, Level::Debug, "conn id {}: ready", this.id());
-        let own = this.hooks.on_ready.get();
+        let own = this.handler(|hooks| &hooks.on_ready);
         if let Some(hook) = own.or_else(|| this.ctx.hooks().on_ready.get()) {
             let accepted = hook.call(this.ctx_ptr(), Self::as_c(this));
             if !this.is_live() {
@@ -204,9 +201,8 @@ impl Conn {
 
     /// Client: the server did not agree.
     fn reject_response(this: &Arc<Self>, error: ResponseError) {
-        this.http_status
-            .store(u32::from(error.status), Ordering::Release);
-        relock(&this.cold).location = error.location;
+        this.set_http_status(error.status);
+        relock(&this.cold).rare().location = error.location;
         let kind = match error.kind {
             ResponseErrorKind::Malformed | ResponseErrorKind::Status => Kind::Http,
             ResponseErrorKind::Rejected => Kind::Rejected,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Conn;
 use super::close::Ending;
 use super::link::Phase;
+use super::texts::Asking;
 use crate::api::error::{Failure, Kind};
 use crate::log::{Level, log};
 use crate::protocol::{Method, Page, Refusal, build_page};
@@ -22,11 +23,14 @@ const NO_REPLY: Refusal = Refusal {
 impl Conn {
     /// Has the program answer a request for a page, then ends the connection.
     pub(super) fn answer_page(this: &Arc<Self>, page: Page) {
-        this.lend(&this.window.get_url, &page.url);
-        this.lend_some(&this.window.host_name, page.host.as_deref());
-        this.lend_some(&this.window.origin, page.origin.as_deref());
-        this.lend_some(&this.cookie, page.cookie.as_deref());
-        this.lend_some(&this.real_ip, page.real_ip.as_deref());
+        this.lend_request(&Asking {
+            url: &page.url,
+            host: page.host.as_deref(),
+            origin: page.origin.as_deref(),
+            protocols: None,
+            cookie: page.cookie.as_deref(),
+            real_ip: page.real_ip.as_deref(),
+        });
         let Some(hook) = this.ctx.hooks().on_http.get() else {
             // Removed since the request was read.
             return Self::refuse(this, &NO_UPGRADE);

@@ -5,7 +5,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use super::{Conn, Role};
+use super::{Conn, Rare, Role};
 use crate::abi::types::{noPollConn, noPollCtx};
 use crate::api::error::{Failure, NO_ERROR};
 use crate::sync::relock;
@@ -33,6 +33,10 @@ impl Conn {
     /// Unique within the context, increasing.
     pub fn id(&self) -> c_int {
         self.window.id.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_id(&self, id: c_int) {
+        self.window.id.store(id, Ordering::Release);
     }
 
     /// The context, as C knows it.
@@ -72,7 +76,7 @@ impl Conn {
 
     /// The `Cookie` header a client sent us.
     pub fn cookie(&self) -> *const c_char {
-        text(&self.cookie)
+        self.rarely(|rare| text(&rare.cookie))
     }
 
     /// The subprotocols asked for.
@@ -87,7 +91,7 @@ impl Conn {
 
     /// The `X-Real-IP` header a proxy sent us.
     pub fn real_ip(&self) -> *const c_char {
-        text(&self.real_ip)
+        self.rarely(|rare| text(&rare.real_ip))
     }
 
     /// Chooses the subprotocol the 101 will name.
@@ -110,12 +114,12 @@ impl Conn {
 
     /// The program's pointer.
     pub fn hook(&self) -> *mut c_void {
-        self.user.load(Ordering::Acquire)
+        self.window.gap1.user.load(Ordering::Acquire)
     }
 
     /// Stores the program's pointer.
     pub fn set_hook(&self, pointer: *mut c_void) {
-        self.user.store(pointer, Ordering::Release);
+        self.window.gap1.user.store(pointer, Ordering::Release);
     }
 
     /// What the peer's close frame said; 1005 and 1006 as RFC 6455 §7.1.5 has it.
@@ -130,17 +134,33 @@ impl Conn {
 
     /// Of the server's answer; 0 when none came.
     pub fn http_status(&self) -> c_int {
-        c_int::try_from(self.http_status.load(Ordering::Acquire)).unwrap_or(0)
+        let status = self.window.gap3.http_status.load(Ordering::Acquire);
+        c_int::try_from(status).unwrap_or(0)
+    }
+
+    pub(super) fn set_http_status(&self, status: u16) {
+        let place = &self.window.gap3.http_status;
+        place.store(u32::from(status), Ordering::Release);
     }
 
     /// A `noPollError`.
     pub fn error(&self) -> c_int {
-        self.failure.get().map_or(0, Failure::code)
+        let cold = relock(&self.cold);
+        let failure = cold.rare.as_ref().and_then(|rare| rare.failure.as_ref());
+        failure.map_or(0, Failure::code)
     }
 
     /// The same in words.
     pub fn error_text(&self) -> *const c_char {
-        self.failure.get().map_or(NO_ERROR, Failure::text).as_ptr()
+        let cold = relock(&self.cold);
+        let failure = cold.rare.as_ref().and_then(|rare| rare.failure.as_ref());
+        failure.map_or(NO_ERROR, Failure::text).as_ptr()
+    }
+
+    /// A string of those that few connections have.
+    fn rarely(&self, which: impl FnOnce(&Rare) -> *const c_char) -> *const c_char {
+        let cold = relock(&self.cold);
+        cold.rare.as_deref().map_or(ptr::null(), which)
     }
 
     /// Whether permessage-deflate was negotiated.

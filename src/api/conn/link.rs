@@ -83,6 +83,12 @@ pub(crate) enum Opening {
     Response(Result<Response, ResponseError>),
 }
 
+/// Bytes of a frame that were more than a stream read had room for.
+#[derive(Default)]
+pub(crate) struct Leftover {
+    pub(crate) bytes: VecDeque<u8>,
+}
+
 /// The locked part of a connection.
 pub(crate) struct Link {
     /// `None` when there is no stream: a listener, or dead.
@@ -95,7 +101,7 @@ pub(crate) struct Link {
     pub(crate) out: Outbox,
     pub(crate) ahead: Ahead,
     /// What `nopoll_conn_read` took and the program has not asked for yet.
-    pub(crate) leftover: VecDeque<u8>,
+    pub(crate) leftover: Option<Box<Leftover>>,
     /// Shutting down: `on_close` runs or has run.
     pub(crate) closing: bool,
     pub(crate) close_sent: bool,
@@ -123,7 +129,7 @@ impl Link {
             deflater: None,
             out: Outbox::default(),
             ahead: Ahead::default(),
-            leftover: VecDeque::new(),
+            leftover: None,
             closing: false,
             close_sent: false,
             replied: false,

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `link`, `ahead`, `outbox` | what the lock guards |
 //! | `refs` | the counts C sees, and destruction |
-//! | `info`, `limits` | accessors |
+//! | `info`, `limits`, `texts` | accessors |
 //! | `connect`, `accept` | how one comes about |
 //! | `handshake`, `http` | the opening handshake, and requests that are none |
 //! | `read`, `stream`, `wait` | receiving |
@@ -28,6 +28,7 @@ pub(crate) mod read;
 pub(crate) mod ready;
 mod refs;
 mod stream;
+mod texts;
 pub(crate) mod turn;
 mod wait;
 mod watch;
@@ -35,10 +36,11 @@ mod write;
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use crate::abi::callbacks::{ActionFn, CloseFn, MessageFn};
-use crate::abi::hook::HookCell;
+use crate::abi::hook::{Hook, HookPair, Version};
+use crate::abi::keep::Keep;
 use crate::abi::types::noPollConn;
 use crate::abi::window::ConnWindow;
 use crate::api::ctx::Ctx;
@@ -47,9 +49,11 @@ use crate::api::error::Failure;
 use crate::api::opts::Opts;
 use crate::protocol;
 use crate::sync::{Lock, relock};
+use crate::transport::socket::{Peer, SHORT_PEER};
 use limits::Limits;
 use link::Link;
 use ready::ReadySet;
+use texts::Texts;
 
 pub(crate) use accept::{Accepted, accept_fd};
 pub use connect::{Target, connect_socket};
@@ -67,91 +71,112 @@ pub(crate) enum Role {
 /// The connection's own handlers.
 pub struct ConnHooks {
     /// A message; replaces the context's.
-    pub on_msg: HookCell<MessageFn>,
+    pub on_msg: HookPair<MessageFn>,
     /// The handshake is complete; replaces the context's.
-    pub on_ready: HookCell<ActionFn>,
+    pub on_ready: HookPair<ActionFn>,
     /// The socket is about to be closed.
-    pub on_close: HookCell<CloseFn>,
+    pub on_close: HookPair<CloseFn>,
     /// A ping arrived.
-    pub on_ping: HookCell<MessageFn>,
+    pub on_ping: HookPair<MessageFn>,
 }
 
-/// What is rarely needed.
+/// What C may read of a connection; this is what stands in its gaps.
+type Window = ConnWindow<Place, ConnHooks, Small, Keep<Conn>>;
+
+struct Place {
+    /// In the context's registry.
+    token: AtomicUsize,
+    /// The program's pointer.
+    user: AtomicPtr<c_void>,
+}
+
+#[derive(Default)]
+struct Small {
+    transients: AtomicI32,
+    http_status: AtomicU32,
+    /// Of all the hooks.
+    version: Version,
+    limits: Limits,
+}
+
+/// What is not needed once messages flow.
 #[derive(Default)]
 struct Cold {
-    /// Every string lent to C, also replaced ones: a program may still hold the pointer.
-    strings: Vec<CString>,
+    texts: Texts,
     listener: Weak<Conn>,
     /// A listener's options, and those of the listener that accepted this connection.
     opts: Option<Arc<Opts>>,
-    /// The same, when the reference on them is this object's to give back.
+    rare: Option<Box<Rare>>,
+}
+
+/// What few connections have at all, or only when they end.
+#[derive(Default)]
+struct Rare {
+    /// A server's strings that have no place in the window.
+    cookie: AtomicPtr<c_char>,
+    real_ip: AtomicPtr<c_char>,
+    /// A listener's options, when the reference on them is this object's to give back.
     adopted: Option<Arc<Opts>>,
     /// Where a server redirected to.
     location: Option<Vec<u8>>,
     /// A listener's own certificate, key and chain files.
     certificate: [Option<CString>; 3],
+    failure: Option<Failure>,
+}
+
+impl Cold {
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
 }
 
 /// `noPollConn`.
 #[repr(C)]
 pub struct Conn {
-    pub(crate) window: ConnWindow,
-    /// Place in the context's registry.
-    pub(crate) token: AtomicUsize,
-    pub(crate) ready: ReadySet,
+    window: Window,
     ctx: Arc<Ctx>,
-    alive: Mutex<Option<Arc<Self>>>,
-    transients: AtomicI32,
+    pub(crate) ready: ReadySet,
     destroyed: AtomicBool,
     holds_ctx: AtomicBool,
     /// Not to be touched by a loop yet: still being built.
     hidden: AtomicBool,
     in_backlog_list: AtomicBool,
     watched: watch::Watched,
-    limits: Limits,
-    hooks: ConnHooks,
     pub(crate) link: Lock<Link>,
-    user: AtomicPtr<c_void>,
-    cookie: AtomicPtr<c_char>,
-    real_ip: AtomicPtr<c_char>,
-    http_status: AtomicU32,
-    failure: OnceLock<Failure>,
     cold: Mutex<Cold>,
+    /// The peer's address and port, if they fit: see [`Peer`].
+    peer: [u8; SHORT_PEER],
 }
 
 impl Conn {
     /// A new object with `owners` references, not registered and without a descriptor.
-    fn make(ctx: &Arc<Ctx>, role: Role, owners: c_int) -> Arc<Self> {
+    fn make(ctx: &Arc<Ctx>, role: Role, owners: c_int, peer: Option<&Peer>) -> Arc<Self> {
         let side = match role {
             Role::Client => protocol::Role::Client,
             Role::Accepted | Role::Listener => protocol::Role::Server,
         };
-        let conn = Arc::new(Self {
-            window: ConnWindow::default(),
+        let place = Place {
             token: AtomicUsize::new(Token::NONE),
-            ready: ReadySet::default(),
+            user: AtomicPtr::default(),
+        };
+        let hooks = ConnHooks {
+            on_msg: HookPair::empty(),
+            on_ready: HookPair::empty(),
+            on_close: HookPair::empty(),
+            on_ping: HookPair::empty(),
+        };
+        let conn = Arc::new(Self {
+            window: Window::new(place, hooks, Small::default(), Keep::empty()),
             ctx: Arc::clone(ctx),
-            alive: Mutex::new(None),
-            transients: AtomicI32::new(0),
+            ready: ReadySet::default(),
             destroyed: AtomicBool::new(false),
             holds_ctx: AtomicBool::new(false),
             hidden: AtomicBool::new(false),
             in_backlog_list: AtomicBool::new(false),
             watched: watch::Watched::default(),
-            limits: Limits::default(),
-            hooks: ConnHooks {
-                on_msg: HookCell::empty(),
-                on_ready: HookCell::empty(),
-                on_close: HookCell::empty(),
-                on_ping: HookCell::empty(),
-            },
             link: Lock::new(Link::new(side)),
-            user: AtomicPtr::default(),
-            cookie: AtomicPtr::default(),
-            real_ip: AtomicPtr::default(),
-            http_status: AtomicU32::new(0),
-            failure: OnceLock::new(),
             cold: Mutex::new(Cold::default()),
+            peer: peer.and_then(Peer::short).unwrap_or_default(),
         });
         let window = &conn.window;
         window.ctx.store(Ctx::as_c(ctx), Ordering::Relaxed);
@@ -161,9 +186,25 @@ impl Conn {
         window
             .peer_close_status
             .store(close::ABNORMAL, Ordering::Relaxed);
-        conn.lend(&window.get_url, b"/");
-        *relock(&conn.alive) = Some(Arc::clone(&conn));
+        let root = c"/".as_ptr().cast_mut();
+        window.get_url.store(root, Ordering::Relaxed);
+        if let Some(peer) = peer {
+            conn.name(peer);
+        }
+        conn.alive().put(Arc::clone(&conn));
         conn
+    }
+
+    /// Says who is at the other end.
+    fn name(&self, peer: &Peer) {
+        let (host, port) = (&self.window.host, &self.window.port);
+        if peer.short() == Some(self.peer) {
+            let text = |from: usize| self.peer[from..].as_ptr().cast::<c_char>().cast_mut();
+            host.store(text(0), Ordering::Release);
+            port.store(text(peer.host().len() + 1), Ordering::Release);
+        } else {
+            self.lend_all(&[(host, Some(peer.host())), (port, Some(peer.port()))]);
+        }
     }
 
     /// The pointer C programs know the connection by.
@@ -180,9 +221,34 @@ impl Conn {
         Arc::ptr_eq(&self.ctx, ctx)
     }
 
-    /// The connection's own handlers.
-    pub fn hooks(&self) -> &ConnHooks {
-        &self.hooks
+    /// The hook that is installed in one of the connection's places.
+    pub(crate) fn handler<F: Copy>(
+        &self,
+        place: impl FnOnce(&ConnHooks) -> &HookPair<F>,
+    ) -> Option<Hook<F>> {
+        place(&self.window.gap2).get(&self.window.gap3.version)
+    }
+
+    /// Installs a hook; `None` removes it.
+    pub fn set_handler<F: Copy>(
+        &self,
+        place: impl FnOnce(&ConnHooks) -> &HookPair<F>,
+        hook: Option<Hook<F>>,
+    ) {
+        place(&self.window.gap2).set(&self.window.gap3.version, hook);
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.window.gap3.limits
+    }
+
+    /// The object itself, until nobody owns it any more.
+    fn alive(&self) -> &Keep<Self> {
+        &self.window.gap4
+    }
+
+    fn transients(&self) -> &AtomicI32 {
+        &self.window.gap3.transients
     }
 
     pub(crate) fn is(&self, role: Role) -> bool {
@@ -194,26 +260,10 @@ impl Conn {
         self.window.session.load(Ordering::Acquire)
     }
 
-    /// Stores a string that C may read for as long as the object lives.
-    fn lend(&self, place: &AtomicPtr<c_char>, text: &[u8]) {
-        let end = text
-            .iter()
-            .position(|&byte| byte == 0)
-            .unwrap_or(text.len());
-        let text = CString::new(&text[..end]).unwrap_or_default();
-        let mut cold = relock(&self.cold);
-        place.store(text.as_ptr().cast_mut(), Ordering::Release);
-        cold.strings.push(text);
-    }
-
-    fn lend_some(&self, place: &AtomicPtr<c_char>, text: Option<&[u8]>) {
-        if let Some(text) = text {
-            self.lend(place, text);
-        }
-    }
-
     /// Remembers why the connection failed; the first reason stays.
     fn fail(&self, failure: Failure) {
-        let _ = self.failure.set(failure);
+        let mut cold = relock(&self.cold);
+        // Its text may have been lent.
+        cold.rare().failure.get_or_insert(failure);
     }
 }

@@ -84,7 +84,7 @@ impl Conn {
     /// RFC 6455 §5.5.2: a pong with the ping's payload, after the program has seen the ping.
     fn answer_ping(this: &Arc<Self>, mut payload: CBuf) {
         let body = payload.bytes_mut().to_vec();
-        if let Some(hook) = this.hooks.on_ping.get() {
+        if let Some(hook) = this.handler(|hooks| &hooks.on_ping) {
             if let Some(msg) = Msg::ping(payload) {
                 hook.call(this.ctx_ptr(), Self::as_c(this), Msg::as_c(&msg));
                 drop(msg);
@@ -99,7 +99,7 @@ impl Conn {
         this.window
             .peer_close_status
             .store(status, Ordering::Release);
-        this.lend_some(&this.window.peer_close_reason, close.reason.as_deref());
+        this.lend_all(&[(&this.window.peer_close_reason, close.reason.as_deref())]);
         if let Some(error) = close.error {
             this.log_violation(error);
             this.fail(Failure::new(Kind::Protocol, error.to_string()));
@@ -174,7 +174,8 @@ impl Conn {
             .transport
             .as_ref()
             .map_or(0, |transport| transport.pending());
-        let pending = link.leftover.len() + below + link.items_ahead(usize::MAX);
+        let leftover = link.leftover.as_ref().map_or(0, |left| left.bytes.len());
+        let pending = leftover + below + link.items_ahead(usize::MAX);
         c_int::try_from(pending).unwrap_or(c_int::MAX)
     }
 

@@ -47,19 +47,19 @@ impl Conn {
 
     /// Owners only.
     pub fn owner_count(&self) -> c_int {
-        self.ref_count() - self.transients.load(Ordering::Acquire)
+        self.ref_count() - self.transients().load(Ordering::Acquire)
     }
 
     /// Keeps the object alive without owning it; true when the count afterwards is above 1.
     pub fn transient_acquire(&self) -> bool {
-        self.transients.fetch_add(1, Ordering::AcqRel);
+        self.transients().fetch_add(1, Ordering::AcqRel);
         self.acquire()
     }
 
     /// The reverse of [`Self::transient_acquire`].
     pub fn transient_release(this: &Arc<Self>) {
         let held = this
-            .transients
+            .transients()
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |held| {
                 (held > 0).then(|| held - 1)
             });
@@ -89,12 +89,14 @@ impl Conn {
         }
         this.ctx.remove(this);
         Self::finish(this, Ending::Silent);
-        let adopted = relock(&this.cold).adopted.take();
+        let adopted = {
+            let mut cold = relock(&this.cold);
+            cold.rare.as_mut().and_then(|rare| rare.adopted.take())
+        };
         if let Some(opts) = adopted {
             Opts::release_if_needed(&opts);
         }
         this.drop_ctx();
-        let alive = relock(&this.alive).take();
-        drop(alive);
+        drop(this.alive().take());
     }
 }

@@ -1,6 +1,5 @@
 //! `nopoll_conn_read`: the payloads as one stream of bytes.
 
-use std::collections::VecDeque;
 use std::ffi::{c_int, c_long};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -89,19 +88,24 @@ impl Conn {
         let n = bytes.len().min(buffer.len());
         buffer[..n].copy_from_slice(&bytes[..n]);
         if n < bytes.len() {
-            self.link.lock().leftover.extend(&bytes[n..]);
+            let mut link = self.link.lock();
+            let leftover = link.leftover.get_or_insert_default();
+            leftover.bytes.extend(&bytes[n..]);
         }
         n
     }
 
     fn take_leftover(&self, buffer: &mut [u8]) -> usize {
         let mut link = self.link.lock();
-        let n = link.leftover.len().min(buffer.len());
-        for (to, from) in buffer.iter_mut().zip(link.leftover.drain(..n)) {
+        let Some(leftover) = &mut link.leftover else {
+            return 0;
+        };
+        let n = leftover.bytes.len().min(buffer.len());
+        for (to, from) in buffer.iter_mut().zip(leftover.bytes.drain(..n)) {
             *to = from;
         }
-        if link.leftover.is_empty() {
-            link.leftover = VecDeque::new();
+        if leftover.bytes.is_empty() {
+            link.leftover = None;
         }
         n
     }

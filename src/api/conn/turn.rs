@@ -10,7 +10,7 @@ use super::ready::Ready;
 /// What a wait lends to the connection it serves, so that no connection keeps buffers of its own.
 pub(crate) struct Workspace {
     /// To read into; [`BUFFER`] bytes while it isn't lent.
-    pub(crate) input: Vec<u8>,
+    pub(crate) input: Box<[u8]>,
     /// To gather frames in.
     pub(crate) output: Option<Box<Queue>>,
 }
@@ -18,10 +18,14 @@ pub(crate) struct Workspace {
 /// The size of the buffer the loop reads into.
 pub(crate) const BUFFER: usize = 64 * 1024;
 
+fn buffer() -> Box<[u8]> {
+    vec![0; BUFFER].into_boxed_slice()
+}
+
 impl Workspace {
     pub(crate) fn new() -> Self {
         Self {
-            input: vec![0; BUFFER],
+            input: buffer(),
             output: None,
         }
     }
@@ -29,7 +33,7 @@ impl Workspace {
     /// Replaces a buffer that a connection could not give back.
     pub(crate) fn restore(&mut self) {
         if self.input.len() != BUFFER {
-            self.input = vec![0; BUFFER];
+            self.input = buffer();
         }
     }
 }

@@ -54,7 +54,10 @@ impl Conn {
                 message: Some(b"Failure".to_vec()),
             };
         }
-        let location = relock(&this.cold).location.clone();
+        let location = {
+            let cold = relock(&this.cold);
+            cold.rare.as_ref().and_then(|rare| rare.location.clone())
+        };
         WaitStatus {
             ready,
             http_status: Some(status),

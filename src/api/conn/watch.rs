@@ -47,12 +47,17 @@ impl Conn {
 
     /// Its place in the context's registry.
     pub(crate) fn token(&self) -> Token {
-        Token::from_raw(self.token.load(Ordering::Acquire))
+        Token::from_raw(self.window.gap1.token.load(Ordering::Acquire))
+    }
+
+    /// The registry says where it is.
+    pub(crate) fn set_token(&self, token: usize) {
+        self.window.gap1.token.store(token, Ordering::Release);
     }
 
     /// Whether the context's registry has it.
     pub(crate) fn is_registered(&self) -> bool {
-        self.token.load(Ordering::Acquire) != Token::NONE
+        self.window.gap1.token.load(Ordering::Acquire) != Token::NONE
     }
 
     /// Whether the loop has a control frame at hand.
@@ -69,7 +74,7 @@ impl Conn {
     pub(crate) fn arm(&self, engine: &Engine) -> io::Result<()> {
         let mut watched = relock(&self.watched.0);
         let fd = self.descriptor();
-        let token = self.token.load(Ordering::Acquire);
+        let token = self.window.gap1.token.load(Ordering::Acquire);
         let nothing_to_watch =
             fd == -1 || token == Token::NONE || self.hidden.load(Ordering::Acquire);
         if nothing_to_watch || watched.as_ref().is_some_and(Watch::is_ours) {

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use crate::abi::callbacks::{ActionFn, CreatorFn, HttpFn, MessageFn, PostCheckFn};
 use crate::abi::hook::{Hook, HookCell};
+use crate::abi::keep::Keep;
 use crate::abi::types::{noPollConn, noPollCtx};
 use crate::abi::window::CtxWindow;
 use crate::abi::{environment, signals};
@@ -43,6 +44,9 @@ pub struct CtxHooks {
     pub post_check: HookCell<PostCheckFn>,
 }
 
+/// From this many on, the list of connections with unsent bytes is gone through as it doubles.
+const CROWD: usize = 64;
+
 /// What the context's own lock guards.
 #[derive(Default)]
 pub(crate) struct Tables {
@@ -54,7 +58,7 @@ pub(crate) struct Tables {
 #[repr(C)]
 pub struct Ctx {
     window: CtxWindow,
-    alive: Mutex<Option<Arc<Self>>>,
+    alive: Keep<Self>,
     log: log::Settings,
     hooks: CtxHooks,
     pub(crate) settings: Settings,
@@ -81,7 +85,7 @@ impl Ctx {
         fork::install();
         let ctx = Arc::new(Self {
             window: CtxWindow::default(),
-            alive: Mutex::new(None),
+            alive: Keep::empty(),
             log: log::Settings::new(),
             hooks: CtxHooks {
                 on_accept: HookCell::empty(),
@@ -101,7 +105,7 @@ impl Ctx {
             backlogged: Mutex::new(Vec::new()),
         });
         ctx.window.refs.store(1, Ordering::Relaxed);
-        *relock(&ctx.alive) = Some(Arc::clone(&ctx));
+        ctx.alive.put(Arc::clone(&ctx));
         fork::watch(&ctx);
         if environment::lenient() {
             // A program that can't be rebuilt gets noPoll's tolerance; see docs/migration.md.
@@ -143,8 +147,7 @@ impl Ctx {
         self.lingering.finish_now();
         self.parked.clear();
         self.looping.clear();
-        let alive = relock(&self.alive).take();
-        drop(alive);
+        drop(self.alive.take());
     }
 
     /// The visible count.
@@ -272,9 +275,21 @@ impl Ctx {
 
     /// Remembers that a connection has unsent bytes of ours.
     pub(crate) fn note_backlog(&self, conn: &Arc<Conn>) {
-        if conn.list_backlog(true) {
-            relock(&self.backlogged).push(Arc::downgrade(conn));
+        let listed = self.list_backlog(conn);
+        // Nobody takes those out that have none any more; a wait without end would collect them.
+        if listed >= CROWD && listed.is_power_of_two() {
+            self.backlogged();
         }
+    }
+
+    /// Returns the length of the list, 0 when the connection stood in it.
+    fn list_backlog(&self, conn: &Arc<Conn>) -> usize {
+        if !conn.list_backlog(true) {
+            return 0;
+        }
+        let mut list = relock(&self.backlogged);
+        list.push(Arc::downgrade(conn));
+        list.len()
     }
 
     /// Connections that still have unsent bytes of ours.
@@ -289,7 +304,7 @@ impl Ctx {
             .filter(|conn| conn.has_backlog())
             .collect();
         for conn in &still {
-            self.note_backlog(conn);
+            self.list_backlog(conn);
         }
         still
     }

@@ -1,7 +1,6 @@
 //! Which connections a context has.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use crate::api::conn::Conn;
 
@@ -55,7 +54,7 @@ pub(crate) struct Registry {
 impl Registry {
     /// Adds a connection and gives it an id; `None` when it is already here.
     pub(crate) fn add(&mut self, conn: &Arc<Conn>) -> Option<Token> {
-        if conn.token.load(Ordering::Acquire) != Token::NONE {
+        if conn.is_registered() {
             return None;
         }
         let slot = self.free.pop().unwrap_or_else(|| {
@@ -68,14 +67,14 @@ impl Registry {
         let token = Token::new(slot, entry.generation);
         self.count += 1;
         self.last_id += 1;
-        conn.token.store(token.raw(), Ordering::Release);
-        conn.window.id.store(self.last_id, Ordering::Release);
+        conn.set_id(self.last_id);
+        conn.set_token(token.raw());
         Some(token)
     }
 
     /// Takes a connection out; false when it isn't here.
     pub(crate) fn remove(&mut self, conn: &Arc<Conn>) -> bool {
-        let token = Token(conn.token.load(Ordering::Acquire));
+        let token = conn.token();
         let here = self
             .get(token)
             .is_some_and(|found| Arc::ptr_eq(found, conn));
@@ -83,7 +82,7 @@ impl Registry {
             self.slots[token.slot()].conn = None;
             self.free.push(token.slot());
             self.count -= 1;
-            conn.token.store(Token::NONE, Ordering::Release);
+            conn.set_token(Token::NONE);
         }
         here
     }
@@ -117,7 +116,7 @@ impl Registry {
 
     /// Notes that a connection is to be collected.
     pub(crate) fn note_dead(&mut self, conn: &Conn) {
-        let token = Token(conn.token.load(Ordering::Acquire));
+        let token = conn.token();
         if self.get(token).is_none() {
             return;
         }

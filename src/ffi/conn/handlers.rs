@@ -1,7 +1,7 @@
 //! Handlers of a connection. NULL removes a handler; NULL connections are ignored.
 
 use crate::abi::callbacks::{noPollActionHandler, noPollOnCloseHandler, noPollOnMessageHandler};
-use crate::abi::hook::{Hook, HookCell};
+use crate::abi::hook::{Hook, HookPair};
 use crate::abi::types::{noPollConn, noPollPtr};
 use crate::api::Conn;
 use crate::api::conn::ConnHooks;
@@ -16,12 +16,12 @@ pub(in crate::ffi) unsafe fn install<F: Copy>(
     conn: *mut noPollConn,
     function: Option<F>,
     user_data: noPollPtr,
-    cell: impl FnOnce(&ConnHooks) -> &HookCell<F>,
+    place: impl FnOnce(&ConnHooks) -> &HookPair<F>,
 ) {
     // SAFETY: a callback, as this function demands.
     let hook = function.map(|function| unsafe { Hook::new(function, user_data) });
     // SAFETY: a handle, as this function demands.
-    unsafe { ask(conn, (), |conn: &Conn| cell(conn.hooks()).set(hook)) }
+    unsafe { ask(conn, (), |conn: &Conn| conn.set_handler(place, hook)) }
 }
 
 /// Sets who gets the messages that the loop receives on this connection, instead of the context's
