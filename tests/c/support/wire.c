@@ -448,6 +448,11 @@ void wire_open (struct wire_pair *pair, noPollCtx *ctx, int server)
 
 void wire_open_local (struct wire_pair *pair, noPollCtx *ctx, int server)
 {
+  wire_open_with (pair, ctx, server, NULL);
+}
+
+void wire_open_with (struct wire_pair *pair, noPollCtx *ctx, int server, const char *extra)
+{
   char head[1024];
   int fds[2];
 
@@ -459,13 +464,13 @@ void wire_open_local (struct wire_pair *pair, noPollCtx *ctx, int server)
   pair->peer = fds[1];
   pair->listener = server ? wire_listener (pair->ctx) : NULL;
   if (server) {
-    wire_send_request (fds[1], "/", NULL);
+    wire_send_request (fds[1], "/", extra);
     pair->conn = nopoll_conn_accept_socket (pair->ctx, pair->listener, fds[0]);
     nopoll_conn_ref (pair->conn);
   } else {
     pair->conn = nopoll_conn_new_with_socket (pair->ctx, NULL, fds[0], "local", NULL, NULL, NULL,
                                               NULL, NULL);
-    wire_answer_request (fds[1], NULL);
+    wire_answer_request (fds[1], extra);
   }
   nopoll_conn_set_sock_block (fds[0], nopoll_false);
   CHECK (nopoll_conn_wait_until_connection_ready (pair->conn, 10 * check_slowness ()));

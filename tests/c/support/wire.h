@@ -110,6 +110,8 @@ void wire_open (struct wire_pair *pair, noPollCtx *ctx, int server);
 /* As wire_open, over a local socket with small buffers. What the kernel takes is certain: a sender's
  * buffer is full until the other end has read, and has room at once then. */
 void wire_open_local (struct wire_pair *pair, noPollCtx *ctx, int server);
+/* As wire_open_local; the extra header lines go into our request or answer. */
+void wire_open_with (struct wire_pair *pair, noPollCtx *ctx, int server, const char *extra);
 /* Releases everything, the connection unless it is NULL. */
 void wire_close (struct wire_pair *pair);
 /* One frame from us to the library, masked as it must be. */
