@@ -15,7 +15,7 @@ use super::{Conn, Role};
 use crate::api::dispatch;
 use crate::api::error::Errno;
 use crate::log::{Level, log};
-use crate::protocol::{self, deflate::Deflater};
+use crate::protocol::{self, Fragments, deflate::Deflater};
 use crate::transport::socket::{self, Readiness};
 
 /// What to send.
@@ -53,11 +53,20 @@ enum Sent {
     /// Result and errno are final.
     Done(c_int, Errno),
     /// Queued up to this position of the stream; the caller is to wait for it.
-    Wait(u64, Shape),
+    Wait(u64, Accepted),
     /// Begun; the rest is to follow after a pause.
-    Paused(Shape, Duration),
+    Paused(Accepted, Duration),
     /// Not accepted; the peer must take bytes first.
     Full,
+}
+
+/// A frame that was accepted, and how things stood without it.
+#[derive(Clone, Copy)]
+struct Accepted {
+    shape: Shape,
+    fragments: Fragments,
+    close_sent: bool,
+    credit: usize,
 }
 
 impl Conn {
@@ -95,8 +104,8 @@ impl Conn {
             }
             match sent {
                 Sent::Done(result, errno) => return (result, errno),
-                Sent::Wait(end, shape) => return Self::wait_written(this, end, shape),
-                Sent::Paused(shape, pause) => return Self::send_slowly(this, shape, pause),
+                Sent::Wait(end, frame) => return Self::wait_written(this, end, frame),
+                Sent::Paused(frame, pause) => return Self::send_slowly(this, frame, pause),
                 Sent::Full => {
                     // C contract: the handler of this very connection waits while the peer takes
                     // bytes at all; nobody else's connection is worth the loop's time.
@@ -144,7 +153,7 @@ impl Conn {
 
     /// The frame is queued and its first bytes are out; the rest follows after a pause in which
     /// nobody else may write.
-    fn send_slowly(this: &Arc<Self>, shape: Shape, pause: Duration) -> (c_int, Errno) {
+    fn send_slowly(this: &Arc<Self>, frame: Accepted, pause: Duration) -> (c_int, Errno) {
         socket::sleep(pause);
         let end = {
             let mut link = this.link.lock();
@@ -155,26 +164,26 @@ impl Conn {
             }
             let failure = link.flush();
             if link.out.has_written(end) {
-                return (shape.whole(), Errno::Keep);
+                return (frame.shape.whole(), Errno::Keep);
             }
             if let Some(errno) = failure {
                 return (-1, errno);
             }
             if !socket::is_blocking(this.descriptor()) {
-                return link.owe_last(end, shape);
+                return link.owe_last(end, frame.shape);
             }
             if dispatch::inside(&this.ctx) {
                 drop(link);
                 Self::settle_backlog(this);
-                return (shape.whole(), Errno::Keep);
+                return (frame.shape.whole(), Errno::Keep);
             }
             end
         };
-        Self::wait_written(this, end, shape)
+        Self::wait_written(this, end, frame)
     }
 
     /// A blocking send: waits until everything up to `end` is written.
-    fn wait_written(this: &Arc<Self>, end: u64, shape: Shape) -> (c_int, Errno) {
+    fn wait_written(this: &Arc<Self>, end: u64, frame: Accepted) -> (c_int, Errno) {
         let fd = this.descriptor();
         let mut left = socket::send_timeout(fd);
         let mut held = false;
@@ -188,7 +197,7 @@ impl Conn {
             }
             let failure = link.flush();
             if link.out.has_written(end) {
-                return (shape.whole(), Errno::Keep);
+                return (frame.shape.whole(), Errno::Keep);
             }
             if let Some(errno) = failure {
                 return (-1, errno);
@@ -201,7 +210,7 @@ impl Conn {
             if let Some(left) = &mut left {
                 *left = left.saturating_sub(started.elapsed());
                 if left.is_zero() {
-                    return link.give_up_waiting(end, shape);
+                    return link.give_up_waiting(end, frame);
                 }
             }
         }
@@ -323,7 +332,14 @@ impl Link {
         sent
     }
 
-    fn accepted(&mut self, frame: &Frame<'_>) {
+    fn accepted(&mut self, frame: &Frame<'_>) -> Accepted {
+        let accepted = Accepted {
+            shape: frame.shape,
+            fragments: self.fragments,
+            close_sent: self.close_sent,
+            // The program goes on to its next frame: nobody will ask for the last one any more.
+            credit: self.out.take_credit(),
+        };
         if frame.opcode == protocol::CLOSE {
             // RFC 6455 §5.5.1: a peer's close frame that answers this one gets no answer itself.
             self.close_sent = true;
@@ -331,8 +347,17 @@ impl Link {
         if frame.track {
             self.fragments.sent(frame.opcode, frame.fin);
         }
-        // The program goes on to its next frame: nobody will ask for the last one any more.
-        self.out.take_credit();
+        accepted
+    }
+
+    /// Nothing of the frame was written, and nothing is queued behind it: it was never sent.
+    fn withdrawn(&mut self, frame: Accepted) {
+        self.fragments = frame.fragments;
+        self.close_sent = frame.close_sent;
+        self.out.add_credit(frame.credit);
+        if let Some(deflater) = self.deflater.as_mut().filter(|_| frame.shape.compressed) {
+            deflater.refused();
+        }
     }
 
     /// Whether this frame may wait for the end of the loop's batch.
@@ -375,7 +400,7 @@ impl Link {
         if let Some(refusal) = self.refusal(conn, size) {
             return refusal;
         }
-        self.accepted(frame);
+        let accepted = self.accepted(frame);
         if !socket::is_blocking(conn.descriptor()) {
             let counting = frame.shape.counting();
             self.out.owe(frame.bytes(), counting, written);
@@ -385,7 +410,7 @@ impl Link {
         if dispatch::inside(conn.ctx()) {
             return Sent::Done(frame.shape.whole(), Errno::Keep);
         }
-        Sent::Wait(self.out.end(), frame.shape)
+        Sent::Wait(self.out.end(), accepted)
     }
 
     /// Whether a frame of `size` bytes finds something older in its way, which must be out first.
@@ -429,18 +454,16 @@ impl Link {
             return Some(Sent::Done(-1, Errno::of(&error)));
         }
         self.out.hold(true);
-        self.accepted(frame);
-        Some(Sent::Paused(frame.shape, pause))
+        let accepted = self.accepted(frame);
+        Some(Sent::Paused(accepted, pause))
     }
 
     /// The socket's send timeout has passed.
-    fn give_up_waiting(&mut self, end: u64, shape: Shape) -> (c_int, Errno) {
-        if !self.out.withdraw(end, shape.size) {
-            return self.owe_last(end, shape);
+    fn give_up_waiting(&mut self, end: u64, frame: Accepted) -> (c_int, Errno) {
+        if !self.out.withdraw(end, frame.shape.size) {
+            return self.owe_last(end, frame.shape);
         }
-        if let Some(deflater) = self.deflater.as_mut().filter(|_| shape.compressed) {
-            deflater.refused();
-        }
+        self.withdrawn(frame);
         (-1, Errno::WOULD_BLOCK)
     }
 
