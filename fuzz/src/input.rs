@@ -33,6 +33,10 @@ impl<'a> Input<'a> {
         self.0
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// One byte of switches and two limits: role and rules of a receiver.
     pub fn rules(&mut self) -> (Role, Rules) {
         let switches = self.byte();

@@ -2,6 +2,7 @@
 //! library breaks a promise. `docs/fuzzing.md` says how to run them.
 
 pub mod close;
+pub mod connection;
 pub mod header;
 mod input;
 mod memory;

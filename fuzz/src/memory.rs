@@ -23,6 +23,13 @@ impl Payload for Memory {
         Self::default()
     }
 
+    fn copy_of(bytes: &[u8]) -> Option<Self> {
+        Some(Self {
+            bytes: bytes.to_vec(),
+            filled: bytes.len(),
+        })
+    }
+
     fn len(&self) -> usize {
         self.filled
     }

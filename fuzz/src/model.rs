@@ -144,6 +144,10 @@ impl Stream {
             let payload: Vec<u8> = (0..there).map(|i| rest[i] ^ key[i % 4]).collect();
             rest = &rest[there..];
             match header.opcode {
+                8 if !complete && rules.strict && is_hopeless(&payload) => {
+                    events.push(close(&payload, true));
+                    return Ok(());
+                }
                 _ if (8..=10).contains(&header.opcode) && !complete => return Ok(()),
                 8 => {
                     events.push(close(&payload, rules.strict));
@@ -206,6 +210,12 @@ impl Stream {
     }
 }
 
+/// Whether a reason is not UTF-8 and won't be.
+fn is_hopeless(payload: &[u8]) -> bool {
+    let reason = payload.get(2..).unwrap_or_default();
+    std::str::from_utf8(reason).is_err_and(|error| error.error_len().is_some())
+}
+
 fn close(payload: &[u8], strict: bool) -> Event {
     let (status, reason, answer) = match payload {
         [] => (1005, None, None),
@@ -232,4 +242,19 @@ fn close(payload: &[u8], strict: bool) -> Event {
         reason,
         answer,
     }
+}
+
+/// The payloads of all pings in a stream, however unsound it is.
+pub fn pings(role: Role, input: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let rules = Rules {
+        strict: false,
+        max_frame: u64::MAX >> 1,
+        delivery: Delivery::Frames,
+        max_message: u64::MAX >> 1,
+    };
+    let events = receive(role, input, &rules).into_iter();
+    events.filter_map(|event| match event {
+        Event::Ping(payload) => Some(payload),
+        _ => None,
+    })
 }

@@ -26,6 +26,14 @@ pub enum Event {
 }
 
 impl Event {
+    /// The bytes of data; nothing for anything else.
+    pub fn payload(&self) -> &[u8] {
+        match self {
+            Self::Data { payload, .. } => payload,
+            _ => &[],
+        }
+    }
+
     fn ends(&self) -> bool {
         matches!(self, Self::Close { .. } | Self::Fail(_))
     }
@@ -195,11 +203,7 @@ fn switch_delivery(role: Role, stream: &[u8], rules: &Rules, seed: u16) {
 }
 
 fn data_bytes(events: &[Event]) -> Vec<u8> {
-    let payloads = events.iter().map(|event| match event {
-        Event::Data { payload, .. } => &payload[..],
-        _ => &[],
-    });
-    payloads.collect::<Vec<_>>().concat()
+    events.iter().flat_map(Event::payload).copied().collect()
 }
 
 /// The portions decide how much of a frame is given back before it turns out to be unsound.
