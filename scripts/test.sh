@@ -50,9 +50,8 @@ stage() {
 
 install() {
     scripts/need.sh cmake clang valgrind pkg-config doxygen g++ \
-        /usr/include/openssl/ssl.h=libssl-dev &&
-        [ -e /usr/include/zlib.h ] || missing+=(zlib1g-dev)
-    # clang's sanitizer runtimes come in a package of their own.
+        /usr/include/openssl/ssl.h=libssl-dev /usr/include/zlib.h=zlib1g-dev &&
+        # clang's sanitizer runtimes come in a package of their own.
         scripts/need.sh "/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.asan-*.a=libclang-rt-$(
             clang -dumpversion | cut -d. -f1)-dev"
 }
