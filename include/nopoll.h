@@ -1562,6 +1562,9 @@ void nopoll_io_release_engine(noPollIoEngine *engine);
 /** The version of this library, 0xMMmmpp. noPoll's own header doesn't define it. */
 #define NOPOLL_RS 0x000500
 
+/** TLS 1.3 or later, for nopoll_conn_opts_set_ssl_protocol (). */
+#define NOPOLL_METHOD_TLSV1_3 ((noPollSslProtocol) 8)
+
 /*
  * Functions that noPoll exports without declaring them.
  */
@@ -1914,6 +1917,39 @@ nopoll_bool nopoll_conn_http_reply(noPollConn *conn,
                                    const char *content_type,
                                    const char *body,
                                    long body_size);
+
+/*
+ * TLS beyond noPoll's.
+ */
+
+/**
+ * Adds a public key that the server of a TLS client may have: the base64 of the SHA-256 hash of
+ * its SubjectPublicKeyInfo, as in
+ *
+ *     openssl x509 -in server.pem -noout -pubkey | openssl pkey -pubin -outform der |
+ *       openssl dgst -sha256 -binary | base64
+ *
+ * With at least one pin, a server whose certificate has another key is refused, whatever else is
+ * checked or not checked of the certificate; nopoll_conn_get_error_text then names the key it
+ * has. Give two, one for the next key, and keys can be changed. Chains of a CA don't count: the pin
+ * is for the server's own certificate.
+ *
+ * Returns 1; 0, with nothing added, for NULL or when `spki_sha256_base64` is not the base64 of 32
+ * bytes (44 characters).
+ */
+nopoll_bool nopoll_conn_opts_add_ssl_pin(noPollConnOpts *opts, const char *spki_sha256_base64);
+
+/**
+ * Reads the certificate, key, chain and CA files again that TLS connections of this context have
+ * used. Files that have changed are noticed without this, by the next connection; call it where a
+ * change may go unnoticed (same size, time and place), or to learn now whether the new files are
+ * usable. Connections there are stay as they are.
+ *
+ * Returns 1 when all could be read, also when there are none. Returns 0 when some are unusable: the
+ * log names them and why, and what was loaded before stays in use; also for NULL and in a library
+ * built without TLS.
+ */
+nopoll_bool nopoll_ctx_reload_certificates(noPollCtx *ctx);
 
 END_C_DECLS
 

@@ -39,7 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("engine", &["sync", "transport"]),
-    ("transport", &["sync"]),
+    ("transport", &["abi", "sync"]),
     ("log", &["abi", "sync"]),
     ("sync", &["abi"]),
     ("abi", &["protocol"]),

@@ -86,22 +86,45 @@ impl Hook<HttpFn> {
     }
 }
 
+/// An `SSL_CTX *` fresh from the program, or NULL.
+#[cfg_attr(
+    not(feature = "tls"),
+    allow(dead_code, reason = "without TLS nobody asks for a context")
+)]
+pub(crate) struct MadeContext(*mut c_void);
+
+impl MadeContext {
+    /// The pointer, with the reference that comes with it.
+    #[cfg(feature = "tls")]
+    pub(crate) fn into_raw(self) -> *mut c_void {
+        self.0
+    }
+}
+
+#[cfg_attr(
+    not(feature = "tls"),
+    allow(dead_code, reason = "without TLS nobody asks for a context")
+)]
 impl Hook<CreatorFn> {
-    #[allow(dead_code, reason = "called by the TLS transport")]
     pub(crate) fn call(
         self,
         ctx: *mut noPollCtx,
         conn: *mut noPollConn,
         opts: *mut noPollConnOpts,
         is_client: bool,
-    ) -> *mut c_void {
-        // SAFETY: promised by `Hook::new`.
-        unsafe { (self.function)(ctx, conn, opts, c_int::from(is_client), self.data.0) }
+    ) -> MadeContext {
+        // SAFETY: promised by `Hook::new`, which also promises what comes back.
+        MadeContext(unsafe {
+            (self.function)(ctx, conn, opts, c_int::from(is_client), self.data.0)
+        })
     }
 }
 
+#[cfg_attr(
+    not(feature = "tls"),
+    allow(dead_code, reason = "without TLS there is nothing to check")
+)]
 impl Hook<PostCheckFn> {
-    #[allow(dead_code, reason = "called by the TLS transport")]
     pub(crate) fn call(
         self,
         ctx: *mut noPollCtx,

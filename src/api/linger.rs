@@ -30,7 +30,9 @@ pub(crate) const TOKEN: usize = engine::WAKE - 1;
 
 struct Lingerer {
     fd: Fd,
-    transport: Transport,
+    stream: Transport,
+    /// TLS has said that nothing follows, or has nothing to say.
+    finished: bool,
     bytes: Vec<u8>,
     written: usize,
     /// Closed for writing; reading until the peer ends.
@@ -47,10 +49,11 @@ struct Lingerer {
 pub(crate) struct Lingering(Rare<Lingerer>);
 
 impl Lingerer {
-    fn new(fd: Fd, bytes: Vec<u8>, answer: bool) -> Self {
+    fn new(fd: Fd, stream: Transport, bytes: Vec<u8>, answer: bool) -> Self {
         Self {
             fd,
-            transport: Transport::plain(fd),
+            stream,
+            finished: false,
             bytes,
             written: 0,
             discarding: false,
@@ -65,13 +68,17 @@ impl Lingerer {
     /// Goes on as far as possible without waiting; true when done.
     fn step(&mut self) -> bool {
         while self.written < self.bytes.len() {
-            match self
-                .transport
-                .write(&[IoSlice::new(&self.bytes[self.written..])])
-            {
+            let rest = IoSlice::new(&self.bytes[self.written..]);
+            match self.stream.write(&[rest]) {
                 Ok(n) => self.written += n,
                 Err(error) if would_block(&error) => return false,
                 Err(_) => return true,
+            }
+        }
+        if !self.finished {
+            match self.stream.finish() {
+                Err(error) if would_block(&error) => return false,
+                _ => self.finished = true,
             }
         }
         if !self.answer {
@@ -84,7 +91,8 @@ impl Lingerer {
         }
         let mut waste = [0; 16 * 1024];
         loop {
-            match self.transport.read(&mut waste) {
+            // Nobody looks at it: TLS needn't, either.
+            match socket::receive(self.fd, &mut waste, libc::MSG_DONTWAIT) {
                 Ok(0) => return true,
                 Ok(n) => self.discarded += n,
                 Err(error) => return !would_block(&error),
@@ -107,14 +115,20 @@ impl Lingerer {
     }
 }
 
-/// Closes the socket of a connection that has ended, with `rest` still to be written.
-pub(crate) fn dispose(ctx: &Arc<Ctx>, fd: Fd, rest: Vec<u8>, ending: Ending) {
+/// Closes the socket of a connection that has ended, with `rest` still to be written to its stream.
+pub(crate) fn dispose(
+    ctx: &Arc<Ctx>,
+    fd: Fd,
+    stream: Option<Transport>,
+    rest: Vec<u8>,
+    ending: Ending,
+) {
     let answer = ending == Ending::Answer;
-    if rest.is_empty() && !answer {
+    let Some(stream) = stream else {
         socket::close(fd);
         return;
-    }
-    let mut lingerer = Lingerer::new(fd, rest, answer);
+    };
+    let mut lingerer = Lingerer::new(fd, stream, rest, answer);
     if lingerer.step() {
         socket::close(fd);
     } else if ctx.waiting() || (!answer && ending != Ending::Close) {

@@ -25,13 +25,10 @@ pub fn bind(
     error::remember(None);
     let result = arguments(ctx, host, port).and_then(|(ctx, host, port)| {
         if tls {
-            return Err(Failure::new(
-                Kind::Tls,
-                "this library was built without TLS",
-            ));
+            Conn::tls_available()?;
         }
         let fd = open(host, port, family)?;
-        Ok(Conn::listening(ctx, opts, fd, host, port))
+        Ok(Conn::listening(ctx, opts, tls, fd, host, port))
     });
     match result {
         Ok(listener) => Some(listener),

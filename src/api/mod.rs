@@ -17,6 +17,8 @@ pub mod opts;
 pub(crate) mod parked;
 pub(crate) mod pump;
 pub mod run;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 
 pub use crate::transport::resolve::Family;
 pub use conn::{Conn, SendFrame, Target, WaitStatus, connect_socket};

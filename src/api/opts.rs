@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::abi::keep::Keep;
+#[cfg(feature = "tls")]
+use crate::abi::types::noPollConnOpts;
 use crate::abi::window::OptsWindow;
 use crate::api::compression::Compression;
 use crate::sync::Lock;
@@ -29,6 +31,8 @@ pub struct TlsSettings {
     pub peer_verify: Option<bool>,
     /// What `nopoll_conn_opts_ssl_host_verify` asked for.
     pub host_verify: Option<bool>,
+    /// SHA-256 hashes of the public keys a server may have; empty: any.
+    pub pins: Vec<[u8; 32]>,
 }
 
 /// Everything the setters store.
@@ -104,6 +108,12 @@ impl Opts {
         opts.window.refs.store(1, Ordering::Relaxed);
         opts.alive.put(Arc::clone(&opts));
         opts
+    }
+
+    /// The pointer C programs know the options by.
+    #[cfg(feature = "tls")]
+    pub(crate) fn as_c(this: &Arc<Self>) -> *mut noPollConnOpts {
+        Arc::as_ptr(this).cast::<noPollConnOpts>().cast_mut()
     }
 
     /// One more visible reference; false when the object is already dead.

@@ -26,7 +26,7 @@ pub(crate) fn serve(ctx: &Arc<Ctx>, conn: &Arc<Conn>, work: &mut Workspace) {
             accept(ctx, conn);
         } else {
             let mut reading = Conn::begin_turn(conn, ready, work);
-            if ready.has(Ready::READ) {
+            if reading.asked {
                 receive_batch(ctx, conn, &mut reading);
             }
             Conn::end_turn(conn, &reading, work);

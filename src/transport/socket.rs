@@ -337,6 +337,19 @@ pub(crate) fn close_only(fd: Fd) {
     unsafe { libc::close(fd) };
 }
 
+/// Whether the process has a terminal to ask somebody at.
+#[cfg(feature = "tls")]
+pub(crate) fn has_terminal() -> bool {
+    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
+    // SAFETY: a NUL-terminated name.
+    let fd = unsafe { libc::open(c"/dev/tty".as_ptr(), flags) };
+    if fd == -1 {
+        return false;
+    }
+    close_only(fd);
+    true
+}
+
 /// A second descriptor for the same socket.
 pub(crate) fn duplicate(fd: Fd) -> io::Result<Fd> {
     // SAFETY: no pointers.
@@ -344,7 +357,7 @@ pub(crate) fn duplicate(fd: Fd) -> io::Result<Fd> {
 }
 
 /// What [`wait_for`] waits for.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Readiness {
     Readable,
     Writable,

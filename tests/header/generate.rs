@@ -47,6 +47,7 @@ const ADDITIONS: &[&str] = &[
     "additions/compression",
     "additions/errors",
     "additions/http",
+    "additions/tls",
 ];
 
 /// The text of `nopoll.h`.

@@ -15,7 +15,7 @@ use crate::log::{Level, log};
 use crate::protocol::RequestReader;
 use crate::sync::relock;
 use crate::transport::socket::{self, Fd, Peer, Readiness};
-use crate::transport::{Transport, would_block};
+use crate::transport::would_block;
 
 /// What came of an attempt to accept without waiting.
 pub(crate) enum Accepted {
@@ -166,6 +166,7 @@ impl Conn {
     pub(crate) fn listening(
         ctx: &Arc<Ctx>,
         opts: Option<&Arc<Opts>>,
+        tls: bool,
         fd: Fd,
         host: &CStr,
         port: &CStr,
@@ -181,6 +182,7 @@ impl Conn {
             cold.opts = Some(Arc::clone(opts));
             cold.rare().adopted = Some(Arc::clone(opts));
         }
+        conn.window.tls_on.store(tls.into(), Ordering::Release);
         conn.window.session.store(fd, Ordering::Release);
         Ctx::register(ctx, &conn);
         conn
@@ -227,7 +229,7 @@ impl Conn {
         let conn = Self::make(ctx, Role::Accepted, 0, Some(peer));
         {
             let mut link = conn.link.lock();
-            link.transport = Some(Transport::plain(fd));
+            link.replace_stream(fd, false);
             link.phase = Phase::Request(Box::new(RequestReader::new()));
         }
         conn.window.session.store(fd, Ordering::Release);
@@ -254,6 +256,7 @@ impl Conn {
             .role
             .store(Role::Accepted as c_int, Ordering::Release);
         self.name(&peer);
+        self.link.lock().secure = false;
         Self::set_socket(self, fd);
         self.link.lock().phase = Phase::Request(Box::new(RequestReader::new()));
     }
@@ -289,10 +292,15 @@ impl Conn {
             return false;
         }
         if tls || listener.is_tls_on() {
-            let text = "this library was built without TLS";
-            log!(ctx, Level::Critical, "conn id {}: {text}", conn.id());
-            conn.fail(Failure::new(Kind::Tls, text));
-            return false;
+            if let Err(failure) = Self::secure_accepted(conn, listener) {
+                let text = failure.text().to_string_lossy().into_owned();
+                log!(ctx, Level::Critical, "conn id {}: TLS: {text}", conn.id());
+                conn.fail(failure);
+                return false;
+            }
+            if !conn.is_live() {
+                return false;
+            }
         }
         conn.hidden.store(false, Ordering::Release);
         Ctx::arm(ctx, conn);

@@ -13,9 +13,9 @@ use crate::api::error::{Failure, Kind};
 use crate::api::linger;
 use crate::log::{Level, log};
 use crate::protocol::{self, close_payload};
-use crate::transport::{Transport, socket};
+use crate::transport::socket;
 
-use super::link::{Link, Phase};
+use super::link::Link;
 
 /// RFC 6455 §7.1.5: no close frame was received.
 pub(super) const ABNORMAL: c_int = 1006;
@@ -124,7 +124,7 @@ impl Conn {
             }
         }
         // The handler may have taken the descriptor over by storing -1: read it again.
-        let (fd, rest) = {
+        let (fd, (stream, rest)) = {
             let mut link = this.link.lock();
             let fd = this.window.session.swap(-1, Ordering::AcqRel);
             this.window.handshake_ok.store(0, Ordering::Release);
@@ -138,7 +138,7 @@ impl Conn {
         match ending {
             _ if this.is(Role::Listener) => socket::close_only(fd),
             Ending::Lost => socket::forget_mode(fd),
-            _ => linger::dispose(&this.ctx, fd, rest, ending),
+            _ => linger::dispose(&this.ctx, fd, stream, rest, ending),
         }
         true
     }
@@ -175,24 +175,5 @@ impl Link {
         self.out.append(&[&frame]);
         self.flush();
         !self.out.is_empty()
-    }
-
-    /// Another stream takes the place; what was read ahead of the old one is void.
-    fn replace_stream(&mut self, fd: c_int, listener: bool) {
-        self.ahead.clear();
-        self.transport = (fd != -1 && !listener).then(|| Transport::plain(fd));
-    }
-
-    /// The stream is over: gives up everything but the leftover of stream reads.
-    fn end(&mut self) -> Vec<u8> {
-        self.closing = false;
-        self.transport = None;
-        self.phase = Phase::Idle;
-        self.ahead.clear();
-        self.receiver.release();
-        if let Some(deflater) = &mut self.deflater {
-            deflater.release();
-        }
-        self.out.take_rest()
     }
 }

@@ -13,10 +13,9 @@ use crate::api::error::{self, Failure, Kind};
 use crate::api::opts::{Opts, Settings};
 use crate::log::{Level, log};
 use crate::protocol::{RequestFields, ResponseReader, accept_key, build_request, encode_key};
-use crate::transport::Transport;
 use crate::transport::connect::{self, Failure as ConnectFailure};
 use crate::transport::resolve::{self, Family};
-use crate::transport::socket::{self, Fd, Readiness};
+use crate::transport::socket::{Fd, Readiness};
 
 /// Where to, and what to ask for. The C constructors only differ in what they fill in.
 pub struct Target<'a> {
@@ -54,7 +53,7 @@ impl Conn {
         error::remember(None);
         let settings = opts.map(|opts| opts.snapshot()).unwrap_or_default();
         let result = match ctx {
-            Some(ctx) => Self::connect_in(ctx, &settings, target),
+            Some(ctx) => Self::connect_in(ctx, opts, &settings, target),
             None => Err(Failure::new(Kind::Argument, "ctx is NULL")),
         };
         if let Some(opts) = opts {
@@ -79,6 +78,7 @@ impl Conn {
 
     fn connect_in(
         ctx: &Arc<Ctx>,
+        opts: Option<&Arc<Opts>>,
         settings: &Settings,
         target: &Target<'_>,
     ) -> Result<Arc<Self>, Failure> {
@@ -103,12 +103,11 @@ impl Conn {
             return Ok(conn);
         }
         if target.tls {
-            conn.fail_constructor(Failure::new(
-                Kind::Tls,
-                "this library was built without TLS",
-            ));
-            Self::finish(&conn, Ending::Silent);
-            return Ok(conn);
+            if let Err(failure) = Self::secure_client(&conn, opts, (host, port), deadline) {
+                conn.fail_constructor(failure);
+                Self::finish(&conn, Ending::Answer);
+                return Ok(conn);
+            }
         }
         Self::send_request(&conn, settings, deadline);
         Ok(conn)
@@ -174,7 +173,11 @@ impl Conn {
         conn.limits().set(settings);
         // A loop in another thread must not read before the request is out.
         conn.hidden.store(true, Ordering::Release);
-        conn.link.lock().transport = (fd != -1).then(|| Transport::plain(fd));
+        {
+            let mut link = conn.link.lock();
+            link.secure = target.tls;
+            link.replace_stream(fd, false);
+        }
         window.session.store(fd, Ordering::Release);
         Ctx::register(ctx, &conn);
         conn
@@ -236,7 +239,7 @@ impl Conn {
         Ctx::arm(&this.ctx, this);
     }
 
-    fn request_texts(&self) -> (Vec<u8>, Vec<u8>, Vec<u8>, Option<Vec<u8>>) {
+    pub(super) fn request_texts(&self) -> (Vec<u8>, Vec<u8>, Vec<u8>, Option<Vec<u8>>) {
         (
             self.lent(self.requested_url())
                 .unwrap_or_else(|| b"/".to_vec()),
@@ -270,7 +273,7 @@ impl Conn {
                     "the request could not be sent in time",
                 ));
             }
-            socket::wait_for(this.descriptor(), Readiness::Writable, left.min(SLICE));
+            this.wait_for(this.descriptor(), Readiness::Writable, left.min(SLICE));
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::protocol::{
     build_refusal, build_response,
 };
 use crate::sync::relock;
+use crate::transport::is_tls;
 
 /// Where an attempt to advance the handshake ended.
 pub(super) enum Step {
@@ -30,7 +31,7 @@ pub(super) enum Step {
 }
 
 /// Ended by what the peer sent, or by the program.
-const REFUSED: Step = Step::Dead(Errno::ZERO);
+pub(super) const REFUSED: Step = Step::Dead(Errno::ZERO);
 
 impl Conn {
     /// Advances the handshake with what is there.
@@ -43,6 +44,11 @@ impl Conn {
             }
             match link.phase {
                 Phase::Open => return Step::Done,
+                #[cfg(feature = "tls")]
+                Phase::Tls => {
+                    drop(link);
+                    return Self::advance_tls(this, how);
+                }
                 Phase::Idle | Phase::Deciding | Phase::Page(_) => return Step::Blocked,
                 Phase::Request(_) | Phase::Response(_) => {}
             }
@@ -222,6 +228,7 @@ impl Conn {
     pub(super) fn lost(this: &Arc<Self>, error: Option<&std::io::Error>) -> Errno {
         let failure = match error {
             None => Failure::new(Kind::PeerClosed, "the peer closed the connection"),
+            Some(error) if is_tls(error) => Failure::new(Kind::Tls, error.to_string()),
             Some(error) => Failure::new(Kind::Io, error.to_string()),
         };
         log!(

@@ -22,6 +22,9 @@ use super::write::PAUSE_ABOVE;
 pub(crate) enum Phase {
     /// A listener, or a client whose request isn't out yet: nothing to read.
     Idle,
+    /// Server: the TLS handshake comes first.
+    #[cfg(feature = "tls")]
+    Tls,
     /// Server: reading the request.
     Request(Box<RequestReader>),
     /// Client: reading the response.
@@ -93,6 +96,10 @@ pub(crate) struct Leftover {
 pub(crate) struct Link {
     /// `None` when there is no stream: a listener, or dead.
     pub(crate) transport: Option<Transport>,
+    /// Nothing but TLS may go over the descriptor.
+    pub(crate) secure: bool,
+    /// The TLS of a descriptor that was taken out, should one be put in again.
+    pub(super) detached: Option<Transport>,
     pub(crate) phase: Phase,
     pub(crate) receiver: Receiver<CBuf>,
     pub(crate) fragments: Fragments,
@@ -123,6 +130,8 @@ impl Link {
     pub(crate) fn new(role: Role) -> Self {
         Self {
             transport: None,
+            secure: false,
+            detached: None,
             phase: Phase::Idle,
             receiver: Receiver::new(role),
             fragments: Fragments::default(),
@@ -145,7 +154,7 @@ impl Link {
 
     /// Nothing is here that has been read and not acted on.
     pub(crate) fn is_read_out(&self) -> bool {
-        self.ahead.is_empty() && !self.receiver.holds()
+        self.ahead.is_empty() && !self.receiver.holds() && self.pending() == 0
     }
 
     /// Complete items that are here already.
@@ -347,7 +356,7 @@ impl<T> Got<T> {
 }
 
 impl How<'_> {
-    fn drained(&mut self) {
+    pub(super) fn drained(&mut self) {
         if let How::Loop(reading) = self {
             reading.drained = true;
         }
@@ -356,8 +365,8 @@ impl How<'_> {
     fn read(&mut self, transport: &mut Transport, into: &mut [u8]) -> Got<usize> {
         match self {
             How::Loop(reading) => reading.read(transport, into),
-            How::Ahead => Got::Blocked,
-            How::Direct => match transport.read(into) {
+            How::Ahead if transport.pending() == 0 => Got::Blocked,
+            How::Ahead | How::Direct => match transport.read(into) {
                 Ok(0) => Got::End,
                 Ok(n) => Got::Item(n),
                 Err(error) if would_block(&error) => Got::Blocked,
@@ -378,7 +387,7 @@ impl Reading {
             Ok(n) => {
                 // Edge-triggered: fewer bytes than asked for are all there were, unless the end of
                 // the stream, which is no bytes, stands right behind them.
-                self.drained = n < into.len() && !self.closed && transport.pending() == 0;
+                self.drained = transport.is_drained(n, into.len()) && !self.closed;
                 Got::Item(n)
             }
             Err(error) if would_block(&error) => {
@@ -400,6 +409,8 @@ fn feed(phase: &mut Phase, input: &[u8], rules: &RequestRules) -> (usize, Option
             let (used, result) = reader.feed(input);
             (used, result.map(Opening::Response))
         }
+        #[cfg(feature = "tls")]
+        Phase::Tls => (input.len(), None),
         Phase::Idle | Phase::Deciding | Phase::Page(_) | Phase::Open => (input.len(), None),
     }
 }

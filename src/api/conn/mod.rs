@@ -2,18 +2,20 @@
 //!
 //! | file | concern |
 //! |---|---|
-//! | `link`, `ahead`, `outbox` | what the lock guards |
+//! | `link`, `carrier`, `ahead`, `outbox` | what the lock guards |
 //! | `refs` | the counts C sees, and destruction |
 //! | `info`, `limits`, `texts` | accessors |
 //! | `connect`, `accept` | how one comes about |
 //! | `handshake`, `http` | the opening handshake, and requests that are none |
 //! | `read`, `stream`, `wait` | receiving |
 //! | `write`, `frame`, `pending` | sending |
+//! | `tls` | what goes on before any of this on a TLS connection |
 //! | `close` | how one ends |
 //! | `watch`, `ready`, `turn` | what the loop knows of it and does with it |
 
 mod accept;
 mod ahead;
+mod carrier;
 pub(crate) mod close;
 mod connect;
 mod frame;
@@ -29,6 +31,8 @@ pub(crate) mod ready;
 mod refs;
 mod stream;
 mod texts;
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
+mod tls;
 pub(crate) mod turn;
 mod wait;
 mod watch;
@@ -119,6 +123,9 @@ struct Rare {
     adopted: Option<Arc<Opts>>,
     /// Where a server redirected to.
     location: Option<Vec<u8>>,
+    /// TLS objects that the program may look at.
+    #[cfg(feature = "tls")]
+    tls: tls::Kept,
     /// A listener's own certificate, key and chain files.
     certificate: [Option<CString>; 3],
     failure: Option<Failure>,

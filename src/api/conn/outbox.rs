@@ -192,10 +192,11 @@ impl Outbox {
         Some(written)
     }
 
-    /// Takes the frame that ends at `end` back out, if none of it was written and it is the last.
-    pub(crate) fn withdraw(&mut self, end: u64, size: usize) -> bool {
+    /// Takes the frame that ends at `end` back out, if none of it was written, or `committed` to be,
+    /// and it is the last.
+    pub(crate) fn withdraw(&mut self, end: u64, size: usize, committed: usize) -> bool {
         let unwritten = end.saturating_sub(self.written);
-        if self.end() != end || unwritten < size as u64 {
+        if self.end() != end || unwritten < (size + committed) as u64 {
             return false;
         }
         let Some(queue) = self.queue.as_deref_mut() else {
@@ -280,7 +281,9 @@ impl Outbox {
             let mut parts = [IoSlice::new(&[]); MOST_PARTS + MOST_EXTRA];
             let mut count = queue.offer(&mut parts[..MOST_PARTS], queued);
             let mut offered: usize = parts[..count].iter().map(|part| part.len()).sum();
-            if queue.segments.len() < MOST_PARTS && queued == queue.left {
+            // What goes along with the queue must be ours to take back if the kernel doesn't want it.
+            let alone = queued == 0 || transport.may_withdraw();
+            if queue.segments.len() < MOST_PARTS && queued == queue.left && alone {
                 let (more, size) = rest(extra, progress.extra, &mut parts[count..]);
                 count += more;
                 offered += size;

@@ -154,12 +154,15 @@ impl Conn {
         if held {
             socket::sleep(limit.min(Duration::from_millis(1)));
         } else {
-            socket::wait_for(self.descriptor(), Readiness::Writable, limit);
+            self.wait_for(self.descriptor(), Readiness::Writable, limit);
         }
     }
 
     /// One raw send of bytes, beside the protocol.
     pub fn default_send(this: &Arc<Self>, buffer: &[u8]) -> (c_int, Errno) {
+        if this.link.lock().secure {
+            return (-1, Errno::Set(libc::EINVAL));
+        }
         loop {
             let result = {
                 let mut link = this.link.lock();

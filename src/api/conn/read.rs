@@ -155,7 +155,7 @@ impl Conn {
             } else {
                 slice
             };
-            if socket::wait_for(fd, Readiness::Readable, slice) || this.descriptor() != fd {
+            if this.wait_for(fd, Readiness::Readable, slice) || this.descriptor() != fd {
                 return true;
             }
             if let Some(left) = &mut left {
@@ -170,10 +170,7 @@ impl Conn {
     /// Bytes and items that a read would find without the kernel.
     pub fn read_pending(&self) -> c_int {
         let link = self.link.lock();
-        let below = link
-            .transport
-            .as_ref()
-            .map_or(0, |transport| transport.pending());
+        let below = link.pending();
         let leftover = link.leftover.as_ref().map_or(0, |left| left.bytes.len());
         let pending = leftover + below + link.items_ahead(usize::MAX);
         c_int::try_from(pending).unwrap_or(c_int::MAX)
@@ -185,6 +182,9 @@ impl Conn {
         loop {
             let result = {
                 let mut link = this.link.lock();
+                if link.secure {
+                    return (-1, Errno::Set(libc::EINVAL));
+                }
                 if link.items_ahead(1) > 0 {
                     return (-1, Errno::WOULD_BLOCK);
                 }

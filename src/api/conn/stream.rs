@@ -124,7 +124,7 @@ impl Conn {
         if fd == -1 || this.is_deciding() {
             socket::sleep(left.min(Duration::from_millis(1)));
         } else {
-            socket::wait_for(fd, Readiness::Readable, left.min(SLICE));
+            this.wait_for(fd, Readiness::Readable, left.min(SLICE));
         }
         true
     }

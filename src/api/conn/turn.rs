@@ -48,13 +48,14 @@ impl Conn {
     /// connection.
     pub(crate) fn begin_turn(this: &Arc<Self>, ready: Ready, work: &mut Workspace) -> Reading {
         let read_ahead = this.ctx.settings.read_ahead();
-        let asked = ready.has(Ready::READ);
-        let (lent, lent_queue, resumes) = {
+        let (asked, lent, lent_queue, resumes) = {
             let mut link = this.link.lock();
+            let ready = link.allowed_by(ready);
+            let asked = ready.has(Ready::READ);
             let resumes = ready.has(Ready::WRITE) && link.flush_and_resume();
-            let lent = asked && read_ahead && link.ahead.lend(&mut work.input);
+            let lent = asked && read_ahead && link.lend(&mut work.input);
             let lent_queue = lent && link.out.lend(&mut work.output);
-            (lent, lent_queue, resumes)
+            (asked, lent, lent_queue, resumes)
         };
         if resumes {
             this.ctx.touch(this, Ready::READ);
@@ -76,7 +77,7 @@ impl Conn {
             let mut link = this.link.lock();
             let resumes = link.has_backlog() && link.flush_and_resume();
             if reading.lent {
-                work.input = link.ahead.reclaim();
+                work.input = link.reclaim();
             }
             if reading.lent_queue {
                 work.output = link.out.reclaim();

@@ -3,13 +3,14 @@
 use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::close::Ending;
 use super::{Conn, Role};
 use crate::api::ctx::registry::Token;
 use crate::engine::{Engine, fork};
 use crate::sync::relock;
-use crate::transport::socket::{self, Fd};
+use crate::transport::socket::{self, Fd, Readiness};
 
 /// The registration with the poll object of one process.
 struct Watch {
@@ -65,9 +66,25 @@ impl Conn {
         self.link.lock().control_is_next()
     }
 
-    /// Whether the loop has read a complete item that nothing has acted on.
+    /// Whether the loop has read something complete that nothing has acted on.
     pub(crate) fn has_items_ahead(&self) -> bool {
-        self.link.lock().items_ahead(1) > 0
+        let link = self.link.lock();
+        link.items_ahead(1) > 0 || link.pending() > 0
+    }
+
+    /// Waits until the descriptor lets a read, or a write, get on; see [`socket::wait_for`].
+    pub(super) fn wait_for(&self, fd: Fd, wanted: Readiness, timeout: Duration) -> bool {
+        let wanted = if self.is_tls_on() {
+            self.link.lock().waits_for(wanted)
+        } else {
+            wanted
+        };
+        socket::wait_for(fd, wanted, timeout)
+    }
+
+    /// Whether all that was read has been acted on: if not, no event will tell of it.
+    pub(crate) fn is_read_out(&self) -> bool {
+        self.link.lock().is_read_out()
     }
 
     /// Has the poll object watch the descriptor.

@@ -16,6 +16,7 @@ use crate::api::dispatch;
 use crate::api::error::Errno;
 use crate::log::{Level, log};
 use crate::protocol::{self, Fragments, deflate::Deflater};
+use crate::transport::Transport;
 use crate::transport::socket::{self, Readiness};
 
 /// What to send.
@@ -117,7 +118,7 @@ impl Conn {
                         return Self::refuse_send(this);
                     }
                     let fd = this.descriptor();
-                    socket::wait_for(fd, Readiness::Writable, SLICE);
+                    this.wait_for(fd, Readiness::Writable, SLICE);
                 }
             }
         }
@@ -291,6 +292,8 @@ impl Link {
         }
         let early = match self.phase {
             Phase::Idle => true,
+            #[cfg(feature = "tls")]
+            Phase::Tls => true,
             // A server's frame must not overtake its 101; a client's may follow its request.
             Phase::Request(_) | Phase::Page(_) => true,
             Phase::Deciding => conn.is_server() && !self.replied,
@@ -460,7 +463,8 @@ impl Link {
 
     /// The socket's send timeout has passed.
     fn give_up_waiting(&mut self, end: u64, frame: Accepted) -> (c_int, Errno) {
-        if !self.out.withdraw(end, frame.shape.size) {
+        let committed = self.transport.as_ref().map_or(0, Transport::committed);
+        if !self.out.withdraw(end, frame.shape.size, committed) {
             return self.owe_last(end, frame.shape);
         }
         self.withdrawn(frame);

@@ -221,6 +221,7 @@ impl Ctx {
         let Some(engine) = self.current_engine() else {
             return;
         };
+        let fresh = !conn.is_armed();
         if let Err(error) = conn.arm(&engine) {
             log!(
                 self,
@@ -232,6 +233,9 @@ impl Ctx {
             if error.raw_os_error() == Some(libc::EBADF) {
                 Conn::lost_descriptor(conn);
             }
+        } else if fresh && conn.is_tls_on() && !conn.is_read_out() {
+            // Decrypted before anybody watched: the descriptor has nothing more to tell.
+            self.looping.push_ready(conn, Ready::READ);
         }
     }
 

@@ -18,9 +18,13 @@ use crate::abi::window::CtxWindow;
 use crate::abi::{environment, signals};
 use crate::api::conn::Conn;
 use crate::api::linger::Lingering;
+#[cfg(feature = "tls")]
+use crate::api::tls::Contexts;
 use crate::api::{fork, parked};
 use crate::log::{self, Level, log};
 use crate::sync::{Lock, relock};
+#[cfg(feature = "tls")]
+use crate::transport::tls::IdentityFiles;
 use certificates::{Certificates, Files};
 use looping::Looping;
 use registry::{Registry, Token};
@@ -68,6 +72,8 @@ pub struct Ctx {
     pub(crate) parked: parked::Parked,
     /// Whether the registry has connections to collect.
     has_dead: AtomicBool,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Contexts,
     /// Connections with unsent bytes of ours. May name some that have none any more.
     backlogged: Mutex<Vec<Weak<Conn>>>,
 }
@@ -101,6 +107,8 @@ impl Ctx {
             looping: Looping::new(),
             lingering: Lingering::new(),
             parked: parked::Parked::new(),
+            #[cfg(feature = "tls")]
+            tls: Contexts::new(),
             has_dead: AtomicBool::new(false),
             backlogged: Mutex::new(Vec::new()),
         });
@@ -112,6 +120,7 @@ impl Ctx {
             ctx.settings.set_lenient(true);
             ctx.settings.set_coalescing(false);
             ctx.settings.set_read_ahead(false);
+            ctx.settings.set_checks_names(false);
             log!(
                 &ctx,
                 Level::Warning,
@@ -336,6 +345,36 @@ impl Ctx {
             files.key.as_ptr(),
             files.chain.map_or(ptr::null(), CStr::as_ptr),
         ])
+    }
+}
+
+#[cfg(feature = "tls")]
+impl Ctx {
+    /// The files for connections that ask for no name, and whether names choose among others.
+    pub(crate) fn default_certificate(&self) -> Option<(IdentityFiles, bool)> {
+        let tables = self.tables.lock();
+        let files = tables.certificates.find(None)?;
+        Some((files.to_owned(), tables.certificates.has_several()))
+    }
+
+    /// The files for clients that ask for this name.
+    pub(crate) fn certificate_for(&self, asked: &str) -> Option<IdentityFiles> {
+        let tables = self.tables.lock();
+        let files = tables.certificates.find_for(asked)?;
+        Some(files.to_owned())
+    }
+
+    /// Reads all certificates, keys and CAs again; false when some can't be used.
+    pub fn reload_certificates(this: &Arc<Self>) -> bool {
+        this.tls.reload(this)
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+impl Ctx {
+    /// There are none.
+    pub fn reload_certificates(_this: &Arc<Self>) -> bool {
+        false
     }
 }
 

@@ -44,6 +44,7 @@ pub(crate) struct Settings {
     coalescing: AtomicBool,
     read_ahead: AtomicBool,
     compression: Mutex<Compression>,
+    checks_names: AtomicBool,
 }
 
 impl Settings {
@@ -59,6 +60,7 @@ impl Settings {
             coalescing: AtomicBool::new(true),
             read_ahead: AtomicBool::new(true),
             compression: Mutex::new(Compression::UNSET),
+            checks_names: AtomicBool::new(true),
         }
     }
 
@@ -142,6 +144,16 @@ impl Settings {
 
     pub(crate) fn edit_compression<T>(&self, change: impl FnOnce(&mut Compression) -> T) -> T {
         change(&mut relock(&self.compression))
+    }
+
+    /// Whether TLS clients check host names where their options don't say.
+    #[cfg(feature = "tls")]
+    pub(crate) fn checks_names(&self) -> bool {
+        self.checks_names.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_checks_names(&self, check: bool) {
+        self.checks_names.store(check, Ordering::Relaxed);
     }
 }
 

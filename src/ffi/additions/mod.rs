@@ -5,4 +5,5 @@ pub mod delivery;
 pub mod errors;
 pub mod forks;
 pub mod http;
+pub mod tls;
 pub mod undeclared;

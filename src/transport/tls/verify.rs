@@ -1,0 +1,201 @@
+//! What is asked of the peer's certificate, and why it was not enough.
+
+use std::ffi::c_uint;
+use std::ptr;
+use std::sync::{Arc, Mutex};
+
+use foreign_types::ForeignTypeRef;
+use openssl::base64::encode_block;
+use openssl::sha::sha256;
+use openssl::ssl::{SslRef, SslVerifyMode};
+use openssl::x509::verify::X509CheckFlags;
+use openssl::x509::{X509NameRef, X509Ref, X509StoreContextRef};
+use openssl_sys as ffi;
+
+use super::{Error, PeerName, sys};
+use crate::sync::relock;
+
+/// The SHA-256 hash of a public key as the certificate has it (SubjectPublicKeyInfo).
+pub(crate) type Pin = [u8; 32];
+
+/// What a connection demands of the chain.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Check {
+    /// Whatever the program's context says.
+    AsContext,
+    /// Nothing; servers don't even ask for a certificate.
+    Nothing,
+    /// A chain up to somebody trusted.
+    Chain,
+}
+
+/// Chains longer than these are refused.
+const CLIENT_DEPTH: i32 = 10;
+const SERVER_DEPTH: i32 = 5;
+
+/// The first certificate that verification objected to.
+#[derive(Debug)]
+struct Objection {
+    code: i32,
+    reason: &'static str,
+    depth: u32,
+    subject: String,
+    issuer: String,
+}
+
+/// Where the verification of one connection leaves its objection.
+#[derive(Clone, Default)]
+pub(super) struct Report(Arc<Mutex<Option<Objection>>>);
+
+impl Report {
+    /// The objection in words; `name` is what the certificate should have been for.
+    pub(super) fn text(&self, name: Option<&PeerName>) -> Option<String> {
+        let slot = relock(&self.0);
+        let objection = slot.as_ref()?;
+        let named = [
+            ffi::X509_V_ERR_HOSTNAME_MISMATCH,
+            ffi::X509_V_ERR_IP_ADDRESS_MISMATCH,
+        ];
+        Some(match name {
+            Some(name) if named.contains(&objection.code) => mismatch(name),
+            _ => format!(
+                "{} (certificate {} of the chain, subject '{}', issuer '{}')",
+                objection.reason, objection.depth, objection.subject, objection.issuer
+            ),
+        })
+    }
+
+    fn note(&self, context: &X509StoreContextRef) {
+        let mut slot = relock(&self.0);
+        if slot.is_some() {
+            return;
+        }
+        let result = context.error();
+        let certificate = context.current_cert();
+        let show = |name: fn(&X509Ref) -> &X509NameRef| {
+            certificate.map_or_else(String::new, |c| one_line(name(c)))
+        };
+        *slot = Some(Objection {
+            code: result.as_raw(),
+            reason: result.error_string(),
+            depth: context.error_depth(),
+            subject: show(X509Ref::subject_name),
+            issuer: show(X509Ref::issuer_name),
+        });
+    }
+}
+
+fn mismatch(name: &PeerName) -> String {
+    format!("host name mismatch: the certificate is not for '{name}'")
+}
+
+/// A distinguished name as `CN=a, O=b`.
+fn one_line(name: &X509NameRef) -> String {
+    let parts = name.entries().map(|entry| {
+        let key = entry.object().nid().short_name().unwrap_or("?");
+        let value = entry.data().to_string();
+        format!("{key}={}", value.as_deref().unwrap_or("?"))
+    });
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// Sets what a client demands; with `name`, the certificate must be for it.
+pub(super) fn demand_of_server(
+    ssl: &mut SslRef,
+    check: Check,
+    name: Option<&PeerName>,
+) -> Result<Report, Error> {
+    if let Some(name) = name {
+        let param = ssl.param_mut();
+        param.set_hostflags(X509CheckFlags::NO_PARTIAL_WILDCARDS);
+        match name {
+            PeerName::Dns(name) => param.set_host(name),
+            PeerName::Ip(ip) => param.set_ip(*ip),
+        }
+        .map_err(|stack| Error::of("host name", &stack))?;
+    }
+    Ok(demand(ssl, check, SslVerifyMode::PEER, CLIENT_DEPTH))
+}
+
+/// Sets what a server demands.
+pub(super) fn demand_of_client(ssl: &mut SslRef, check: Check) -> Report {
+    let mode = SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT;
+    demand(ssl, check, mode, SERVER_DEPTH)
+}
+
+fn demand(ssl: &mut SslRef, check: Check, mode: SslVerifyMode, depth: i32) -> Report {
+    let report = Report::default();
+    match check {
+        Check::AsContext => {}
+        Check::Nothing => ssl.set_verify(SslVerifyMode::NONE),
+        Check::Chain => {
+            ssl.param_mut().set_depth(depth);
+            let noted = report.clone();
+            ssl.set_verify_callback(mode, move |fine, context| {
+                if !fine {
+                    noted.note(context);
+                }
+                fine
+            });
+        }
+    }
+    report
+}
+
+/// Whether the certificate is for `name`, whatever the verification said.
+pub(super) fn check_name(certificate: &X509Ref, name: &PeerName) -> Result<(), Error> {
+    let flags = X509CheckFlags::NO_PARTIAL_WILDCARDS.bits() as c_uint;
+    let raw = certificate.as_ptr();
+    let matches = match name {
+        PeerName::Dns(name) => {
+            // SAFETY: a live certificate, and text of the length given.
+            unsafe {
+                ffi::X509_check_host(
+                    raw,
+                    name.as_ptr().cast(),
+                    name.len(),
+                    flags,
+                    ptr::null_mut(),
+                )
+            }
+        }
+        PeerName::Ip(ip) => {
+            let bytes = match ip {
+                std::net::IpAddr::V4(ip) => ip.octets().to_vec(),
+                std::net::IpAddr::V6(ip) => ip.octets().to_vec(),
+            };
+            // SAFETY: a live certificate, and bytes of the length given.
+            unsafe { ffi::X509_check_ip(raw, bytes.as_ptr(), bytes.len(), flags) }
+        }
+    };
+    if matches == 1 {
+        Ok(())
+    } else {
+        Err(Error::new(mismatch(name)))
+    }
+}
+
+/// Whether the certificate's key is one of `pins`.
+pub(super) fn check_pins(certificate: &X509Ref, pins: &[Pin]) -> Result<(), Error> {
+    let pin = pin_of(certificate);
+    if pin.is_some_and(|pin| pins.contains(&pin)) {
+        return Ok(());
+    }
+    let has = pin.map_or_else(|| "unknown".to_owned(), |pin| encode_block(&pin));
+    Err(Error::new(format!(
+        "pin mismatch: the server's public key is '{has}'"
+    )))
+}
+
+fn pin_of(certificate: &X509Ref) -> Option<Pin> {
+    // SAFETY: a live certificate; the key belongs to it. With NULL, only the size is returned.
+    let (key, size) = unsafe {
+        let key = sys::X509_get_X509_PUBKEY(certificate.as_ptr());
+        (key, sys::i2d_X509_PUBKEY(key, ptr::null_mut()))
+    };
+    let mut der = vec![0; usize::try_from(size).ok().filter(|&size| size > 0)?];
+    let mut end = der.as_mut_ptr();
+    // SAFETY: there is room for what the first call announced.
+    let written = unsafe { sys::i2d_X509_PUBKEY(key, &raw mut end) };
+    (written == size).then(|| sha256(&der))
+}
