@@ -11,10 +11,12 @@ build=$target/cmake/$mode
 flags="-Werror"
 [ "$mode" = asan ] && flags+=" -g -fsanitize=address,undefined -fno-sanitize-recover=undefined"
 
+mkdir -p "$build"
+log=$build/log
 cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DNOPOLL_CARGO_TARGET_DIR="$target" \
-    -DNOPOLL_BUILD_EXAMPLES=ON -DCMAKE_C_FLAGS="$flags" >"$target/cmake-$mode.log" 2>&1 &&
-    cmake --build "$build" -j2 >>"$target/cmake-$mode.log" 2>&1 || {
-    cat "$target/cmake-$mode.log" >&2
+    -DNOPOLL_BUILD_EXAMPLES=ON -DCMAKE_C_FLAGS="$flags" >"$log" 2>&1 &&
+    cmake --build "$build" -j2 >>"$log" 2>&1 || {
+    cat "$log" >&2
     echo "scripts/examples.sh: the build failed" >&2
     exit 1
 }
