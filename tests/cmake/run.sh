@@ -138,6 +138,15 @@ check "add_subdirectory" outside_is shared part /nowhere nopoll::nopoll -DSOURCE
     -DNOPOLL_CARGO_TARGET_DIR="$CARGO_TARGET_DIR"
 not_installed() { cmake --install "$work/part" --prefix "$work/part-prefix" && [ ! -e "$work/part-prefix/lib" ]; }
 check "add_subdirectory installs nothing of the library's" not_installed
+strict() {
+    local source
+    for source in c-examples/*.c; do
+        "$1" -std=c99 -O2 -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wconversion -Werror \
+            -Iinclude -c "$source" -o "$work/strict.o" || return 1
+    done
+}
+check "the examples are C99 without warnings: gcc" strict gcc
+check "the examples are C99 without warnings: clang" strict clang
 examples_alone() {
     cmake -S c-examples -B "$work/examples" -DCMAKE_PREFIX_PATH="$prefix" &&
         cmake --build "$work/examples" -j2 && uses_shared "$work/examples/echo_server"

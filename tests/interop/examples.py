@@ -1,6 +1,8 @@
 """The example programs, used as a person would."""
 import os
 import re
+import select
+import socket
 import tempfile
 from pathlib import Path
 
@@ -201,6 +203,42 @@ def vanishing(bench):
     stops(server)
 
 
+def deaf_client(port, path):
+    """A client that never reads: its socket, after the request."""
+    deaf = socket.create_connection(("127.0.0.1", int(port)))
+    deaf.sendall(f"GET {path} HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\n"
+                 "Connection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+                 "Sec-WebSocket-Version: 13\r\n\r\n".encode())
+    return deaf
+
+
+@test("own-poll server: a client that never reads its answers delays nobody, and hoards nothing")
+def deaf_to_echoes(bench):
+    server, address, port = serving(bench, "poll_server")
+    size = 65536
+    # A masked binary frame; the key is zero, so that the payload stays as it is.
+    frame = b"\x82\xff" + size.to_bytes(8, "big") + bytes(4) + bytes(size)
+    with deaf_client(port, "/") as deaf:
+        deaf.setblocking(False)
+        sent, rest = 0, b""
+        # Until the server stops reading; the kernel's buffers are no larger than this.
+        while sent < 1 << 28 and (rest or select.select([], [deaf], [], 1)[1]):
+            rest = rest or frame
+            try:
+                count = deaf.send(rest)
+            except BlockingIOError:
+                if not select.select([], [deaf], [], 1)[1]:
+                    break
+                continue
+            sent += count
+            rest = rest[count:]
+        check(sent < 1 << 28, "the server reads on and on")
+        for person in three_clients(bench, address, port):
+            person.end_of_input()
+            person.ends_well()
+    stops(server)
+
+
 # -- Polling client ------------------------------------------------------------------------------------
 
 
@@ -265,6 +303,41 @@ def chat(bench):
             line = person.process.line()
         equal(line, f"closed 1001 {b'server stops'.hex()}", "event")
         person.end()
+
+
+@test("chat server: somebody who doesn't read is dropped, the others talk on")
+def deaf_in_a_chat(bench):
+    server, address, port = serving(bench, "chat_server")
+    with deaf_client(port, "/dora"):
+        server.expect(r"\* dora has joined")
+        alice = Peer(bench, "C", "connect", address, port, "/alice")
+        alice.is_open()
+        server.expect(r"\* alice has joined")
+        alice.receives("* alice has joined")
+        words = "x" * 60000
+        news = f"message text {b'* dora has left'.hex()}"
+        alice.send(words)
+        for _ in range(1000):  # more than the kernel's buffers and the server's patience together
+            line = alice.process.line()
+            if line == news:
+                break
+            equal(line, f"message text {b'alice: '.hex()}{words.encode().hex()}", "event")
+            alice.send(words)
+        check(line == news, "nobody is dropped")
+        alice.receives("alice: " + words)
+        alice.end()
+    stops(server)
+    check("dora doesn't read" in server.seen, "the server doesn't say why")
+
+
+for _kind in "C", "websockets", "ws":
+    @test(f"chat server: a {_kind} client without a name is refused")
+    def nameless(bench, kind=_kind):
+        server, address, port = serving(bench, "chat_server")
+        peer = Peer(bench, kind, "connect", address, port, "/")
+        peer.hears("refused", "403")
+        peer.end()
+        stops(server)
 
 
 # -- Files ---------------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ def equal(got, wanted, what):
 
 def shortened(value):
     text = repr(value)
-    return text if len(text) < 400 else f"{text[:200]} … {text[-100:]} ({len(text)} characters)"
+    return text if len(text) < 200 else f"{text[:100]} … {text[-40:]} ({len(text)} characters)"
 
 
 class Process:
@@ -144,8 +144,8 @@ class Process:
         state = self.process.poll()
         ended = "still running" if state is None else f"ended with status {state}"
         text = [f"{' '.join(self.command[self.what():])[:200]}: {ended}"]
-        text += [f"  > {shortened(line)}" for line in self.seen[-20:]]
-        text += [f"  ! {line}" for line in self.errors[-60:]]
+        text += [f"  > {shortened(line)}" for line in self.seen[-8:]]
+        text += [f"  ! {line}" for line in self.errors[-40:]]
         return "\n".join(text)
 
 
