@@ -7,8 +7,9 @@
 #
 # Needs Rust, gcc, Python and Node. Installs the rest (Debian packages when run as root, Python
 # and npm packages in folders below target/). The Autobahn suite also wants a Python 2.7, fuzzing
-# cargo-fuzz; without it that stage is not run, which is a failure where NOPOLL_REQUIRE_AUTOBAHN=1
-# or NOPOLL_REQUIRE_FUZZ=1. Ends with a line "N passed, N failed".
+# cargo-fuzz, some tests Chromium; without it they are not run, which is a failure where
+# NOPOLL_REQUIRE_AUTOBAHN=1, NOPOLL_REQUIRE_FUZZ=1 or NOPOLL_REQUIRE_CHROMIUM=1 (which installs it).
+# Ends with a line "N passed, N failed".
 set -uo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -79,6 +80,7 @@ autobahn() {
 }
 fuzz() { scripts/fuzz.sh 10; }
 interop() {
+    if [ "${NOPOLL_REQUIRE_CHROMIUM:-}" = 1 ]; then scripts/need.sh chromium || return; fi
     python3 tests/interop/run.py && python3 tests/interop/run.py --mode asan &&
         python3 tests/interop/run.py --mode valgrind examples
 }

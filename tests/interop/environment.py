@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The counterparts of the interoperability tests: Python's websockets and Node's ws.
+"""The counterparts of the interoperability tests: Python's websockets, Node's ws, and Chromium.
 
-Installs them, in the versions of requirements.txt and package-lock.json, below the cargo target
-directory, unless they are there. As a program it prints the Python to use and the NODE_PATH.
+Installs the first two, in the versions of requirements.txt and package-lock.json, below the cargo
+target directory, unless they are there. As a program it prints the Python to use and the NODE_PATH.
 """
 import os
 import shutil
@@ -72,13 +72,19 @@ def ensure():
     install_node()
 
 
+def chromium():
+    """The browser, which is taken as it is found; None without one."""
+    return shutil.which("chromium")
+
+
 def versions():
     """What the tests run against, in words."""
     python = run(str(PYTHON), "-c", "import sys, websockets; "
                  "print(f'websockets {websockets.__version__} on Python {sys.version.split()[0]}')")
     node = run("node", "-p", "`ws ${require(process.argv[1] + '/ws/package.json').version} on "
                "Node ${process.versions.node}`", str(NODE_PATH))
-    return [python.strip(), node.strip()]
+    browser = [run(chromium(), "--version").strip().splitlines()[-1]] if chromium() else []
+    return [python.strip(), node.strip(), *browser]
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 /*
  * peer.c - this library as one end of an exchange, told what to do on standard input.
  *
- *   peer listen [PROTOCOL]                          answers with PROTOCOL
- *   peer connect ADDRESS PORT PATH [PROTOCOLS]      offers PROTOCOLS
+ *   peer [--deflate=SEND/RECEIVE] listen [PROTOCOL]                      answers with PROTOCOL
+ *   peer [--deflate=SEND/RECEIVE] connect ADDRESS PORT PATH [PROTOCOLS]  offers PROTOCOLS
  *
  * Commands and events are those of all peers, see peers.py. The loop runs on the main thread, and
  * commands are carried out on another one.
@@ -103,6 +103,8 @@ static nopoll_bool on_ready (noPollCtx *c, noPollConn *from, noPollPtr data)
     pthread_mutex_unlock (&lock);
   }
   print_text_event ("open", nopoll_conn_get_accepted_protocol (from));
+  if (nopoll_conn_is_compressed (from))
+    puts ("compressed");
   return nopoll_true;
 }
 
@@ -213,6 +215,18 @@ static noPollConn *listen_on_any_port (void)
   return listener;
 }
 
+/* What --deflate=SEND/RECEIVE asks for. */
+static void compress (const char *settings)
+{
+  const char *receive = strchr (settings, '/') + 1;
+
+  nopoll_ctx_set_compression (ctx, nopoll_true);
+  nopoll_ctx_set_compression_threshold (ctx, 0);
+  nopoll_ctx_set_compression_window_bits (ctx, atoi (settings), atoi (receive));
+  nopoll_ctx_set_compression_context_takeover (ctx, strstr (settings, "!/") == NULL,
+                                               strchr (receive, '!') == NULL);
+}
+
 int main (int argc, char **argv)
 {
   noPollConn *listener = NULL;
@@ -220,6 +234,11 @@ int main (int argc, char **argv)
 
   setvbuf (stdout, NULL, _IOLBF, 0);
   ctx = nopoll_ctx_new ();
+  if (argc > 1 && strncmp (argv[1], "--deflate=", 10) == 0) {
+    compress (argv[1] + 10);
+    argc--;
+    argv++;
+  }
   nopoll_ctx_set_on_open (ctx, on_open, NULL);
   nopoll_ctx_set_on_ready (ctx, on_ready, NULL);
   nopoll_ctx_set_on_msg (ctx, on_msg, NULL);

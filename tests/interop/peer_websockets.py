@@ -1,7 +1,7 @@
 """Python's websockets as one end of an exchange; commands and events are those of peers.py.
 
-    peer_websockets.py listen [PROTOCOL]
-    peer_websockets.py connect ADDRESS PORT PATH [PROTOCOLS]
+    peer_websockets.py [--deflate=SEND/RECEIVE] listen [PROTOCOL]
+    peer_websockets.py [--deflate=SEND/RECEIVE] connect ADDRESS PORT PATH [PROTOCOLS]
 """
 import asyncio
 import sys
@@ -9,6 +9,8 @@ import sys
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.extensions.permessage_deflate import (
+    ClientPerMessageDeflateFactory, ServerPerMessageDeflateFactory)
 from websockets.frames import Opcode
 
 LONGEST_LINE = 64 * 1024 * 1024
@@ -43,6 +45,8 @@ class Peer:
     async def receive(self, connection):
         self.connection = connection
         say("open", (connection.subprotocol or "").encode().hex())
+        if connection.protocol.extensions:
+            say("compressed")
         try:
             async for message in connection:
                 if isinstance(message, str):
@@ -87,11 +91,31 @@ class Peer:
                 say("error:", trouble)
 
 
+def extensions(role, settings):
+    """The extension as --deflate=SEND/RECEIVE asks for it."""
+    send, receive = settings.split("/")
+    server, client = (send, receive) if role == "listen" else (receive, send)
+    factory = (ServerPerMessageDeflateFactory if role == "listen"
+               else ClientPerMessageDeflateFactory)
+
+    def bits(side):
+        return None if side.strip("!") == "15" else int(side.strip("!"))
+
+    client_bits = bits(client) or (True if role == "connect" else None)
+    return {"compression": None, "extensions": [factory(
+        server_no_context_takeover="!" in server, client_no_context_takeover="!" in client,
+        server_max_window_bits=bits(server), client_max_window_bits=client_bits)]}
+
+
 async def main(role, *arguments):
+    options = {}
+    if role.startswith("--deflate="):
+        settings, (role, *arguments) = role.removeprefix("--deflate="), arguments
+        options = extensions(role, settings)
     peer = Peer()
     if role == "listen":
         async with serve(peer.receive, "127.0.0.1", 0, subprotocols=arguments or None,
-                         ping_interval=None, create_connection=Server) as server:
+                         ping_interval=None, create_connection=Server, **options) as server:
             say("listening", server.sockets[0].getsockname()[1])
             await peer.read_commands()
         return
@@ -99,7 +123,8 @@ async def main(role, *arguments):
     protocols = protocols[0].split(", ") if protocols else None
     try:
         async with connect(f"ws://{address}:{port}{path}", subprotocols=protocols,
-                           ping_interval=None, create_connection=Client) as connection:
+                           ping_interval=None, create_connection=Client,
+                           **options) as connection:
             receiving = asyncio.create_task(peer.receive(connection))
             await peer.read_commands()
         await receiving

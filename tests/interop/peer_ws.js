@@ -1,8 +1,8 @@
 /*
  * Node's ws as one end of an exchange; commands and events are those of peers.py.
  *
- *   peer_ws.js listen [PROTOCOL]
- *   peer_ws.js connect ADDRESS PORT PATH [PROTOCOLS]
+ *   peer_ws.js [--deflate=SEND/RECEIVE] listen [PROTOCOL]
+ *   peer_ws.js [--deflate=SEND/RECEIVE] connect ADDRESS PORT PATH [PROTOCOLS]
  */
 'use strict';
 
@@ -17,6 +17,9 @@ const bytes = (hex) => Buffer.from(hex.replace('-', ''), 'hex');
 function receive(socket) {
   connection = socket;
   say('open', Buffer.from(socket.protocol).toString('hex'));
+  if (socket.extensions !== '') {
+    say('compressed');
+  }
   socket.on('message', (data, isBinary) =>
     say(`message ${isBinary ? 'binary' : 'text'}`, data.toString('hex')));
   socket.on('ping', (data) => say('ping', data.toString('hex')));
@@ -43,19 +46,41 @@ function obey(command, ...words) {
   }
 }
 
-const [role, ...rest] = process.argv.slice(2);
+/* The extension as --deflate=SEND/RECEIVE asks for it; what is not asked for may be anything. */
+function extension(settings, isServer) {
+  const [send, receive] = settings.split('/');
+  const [ours, theirs] = isServer ? ['server', 'client'] : ['client', 'server'];
+  const options = { threshold: 0 };
+  for (const [side, asked] of [[ours, send], [theirs, receive]]) {
+    if (asked.endsWith('!')) {
+      options[`${side}NoContextTakeover`] = true;
+    }
+    if (parseInt(asked) < 15) {
+      options[`${side}MaxWindowBits`] = parseInt(asked);
+    }
+  }
+  return options;
+}
+
+const words = process.argv.slice(2);
+const settings = words[0].startsWith('--deflate=') ? words.shift().slice(10) : undefined;
+const [role, ...rest] = words;
+const perMessageDeflate = settings ? extension(settings, role === 'listen') : undefined;
 let server;
 if (role === 'listen') {
   server = new WebSocketServer({
     host: '127.0.0.1',
     port: 0,
+    perMessageDeflate,
     handleProtocols: (offered) => (offered.has(rest[0]) ? rest[0] : false),
   });
   server.on('listening', () => say('listening', server.address().port));
   server.on('connection', receive);
 } else {
   const [address, port, path, protocols] = rest;
-  const socket = new WebSocket(`ws://${address}:${port}${path}`, protocols?.split(', ') ?? []);
+  const socket = new WebSocket(`ws://${address}:${port}${path}`, protocols?.split(', ') ?? [], {
+    perMessageDeflate,
+  });
   socket.on('open', () => receive(socket));
   socket.on('unexpected-response', (request, response) => say('refused', response.statusCode));
   socket.on('error', () => {});

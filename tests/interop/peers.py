@@ -14,10 +14,15 @@ none.
     event                             what has happened
     listening PORT
     open BYTES                        a handshake is complete; the sub-protocol
+    compressed                        follows open, if compression was agreed upon
     refused STATUS                    the server's answer to a client was something else than 101
     message text|binary BYTES         a whole message has arrived
     ping BYTES, pong BYTES            likewise; this library answers pings, but hears no pongs
     closed STATUS BYTES               the connection has ended; 1006 without a close frame
+
+A first argument --deflate=SEND/RECEIVE has a peer compress every message. SEND and RECEIVE say what
+it asks for in either direction: the bits of the window, and "!" behind them where no message may
+refer to earlier ones. 15 asks for nothing.
 """
 from environment import HERE
 from harness import equal

@@ -5,7 +5,8 @@
 
 Builds what is needed and installs the counterparts below the cargo target directory. Only tests of
 the MODULEs run, and those whose name has one of the WORDs in it, if there are any. Modes other than
-plain have the tool look at the C programs. Prints a line per test and "N passed, N failed".
+plain have the tool look at the C programs. Tests with Chromium are left out where there is none,
+unless NOPOLL_REQUIRE_CHROMIUM=1. Prints a line per test and "N passed, N failed".
 """
 import argparse
 import concurrent.futures
@@ -20,7 +21,7 @@ import environment
 from environment import HERE, ROOT, TARGET
 
 # Each is a file of tests, beside this one.
-MODULES = ["exchanges", "examples"]
+MODULES = ["exchanges", "compression", "browser", "examples"]
 
 
 def build(mode):
@@ -75,6 +76,11 @@ def main():
     from harness import TESTS
     for module in MODULES:
         importlib.import_module(module)
+    if not environment.chromium():
+        print("tests with Chromium are not run: it isn't installed", flush=True)
+        if os.environ.get("NOPOLL_REQUIRE_CHROMIUM") == "1":
+            print("0 passed, 1 failed")
+            return 1
     chosen = [(name, function) for name, function in TESTS
               if not args.words or function.__module__ in args.words
               or any(word in name for word in args.words)]
