@@ -73,7 +73,8 @@ pub trait Sink: Send + Sync + 'static {
     fn settings(&self) -> &Settings;
 }
 
-/// Whether anybody would see a record.
+/// Whether anybody would see a record. Asked in so many places that a copy in each would be felt.
+#[inline(never)]
 pub(crate) fn wanted<S: Sink>(sink: &Arc<S>) -> bool {
     let settings = sink.settings();
     settings.enabled() != 0 || settings.handler.get().is_some()

@@ -94,6 +94,9 @@ fn receive_batch(ctx: &Arc<Ctx>, conn: &Arc<Conn>, reading: &mut Reading) {
             Step::Control => {}
             Step::Over => return,
         }
+        if reading.over {
+            return;
+        }
     }
 }
 

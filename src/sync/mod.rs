@@ -43,6 +43,8 @@ impl<T> Lock<T> {
         }
     }
 
+    /// Not inlined, as it is called in a hundred places.
+    #[inline(never)]
     pub(crate) fn lock(&self) -> Guard<'_, T> {
         debug_assert!(!held(), "two locks at a time");
         let c = self.c.as_deref();

@@ -66,6 +66,8 @@ pub(crate) struct Reading {
     pub(crate) closed: bool,
     /// The kernel has nothing more until the next event.
     pub(crate) drained: bool,
+    /// Nor is anything left of what it gave: the item just received was the last.
+    pub(crate) over: bool,
     /// Reads left before others get their turn.
     pub(crate) rounds: u32,
 }

@@ -44,7 +44,11 @@ impl Conn {
                     return Received::Blocked;
                 }
                 if matches!(link.phase, Phase::Open) {
-                    break link.next_item(how, rules);
+                    let got = link.next_item(how, rules);
+                    if let How::Loop(reading) = how {
+                        reading.over = reading.drained && link.is_read_out();
+                    }
+                    break got;
                 }
             }
             match Self::handshake(this, how) {

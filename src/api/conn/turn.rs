@@ -66,6 +66,7 @@ impl Conn {
             asked,
             closed: ready.has(Ready::CLOSED),
             drained: false,
+            over: false,
             rounds: if lent { ROUNDS } else { SMALL_ROUNDS },
         }
     }
