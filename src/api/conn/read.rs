@@ -153,7 +153,7 @@ impl Conn {
         let mut left = socket::receive_timeout(fd);
         loop {
             let slice = left.map_or(SLICE, |left| left.min(SLICE));
-            let busy = Self::flush_backlog(this);
+            let busy = crate::api::run::flush_while_waiting() | Self::flush_backlog(this);
             let slice = if busy {
                 slice.min(Duration::from_millis(5))
             } else {
