@@ -51,7 +51,7 @@ shows() {
     grep -qxF -- "$wanted" "$work/client" || fail "\"$wanted\" is missing"
 }
 
-for command in cargo cc python3 node npm; do
+for command in cargo cc python3 node; do
     command -v $command >/dev/null || fail "$command is not installed"
 done
 scripts/need.sh cmake make || fail "CMake is needed"

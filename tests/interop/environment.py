@@ -4,6 +4,7 @@
 Installs the first two, in the versions of requirements.txt and package-lock.json, below the cargo
 target directory, unless they are there. As a program it prints the Python to use and the NODE_PATH.
 """
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -33,6 +34,10 @@ def run(*command, cwd=None):
     return done.stdout
 
 
+def need(what):
+    run(str(ROOT / "scripts/need.sh"), what)
+
+
 def once(what, sources, install):
     """Runs install unless it has been done for what the sources say now."""
     stamp = FOLDER / f"{what}.stamp"
@@ -47,6 +52,8 @@ def install_python():
     requirements = HERE / "requirements.txt"
 
     def install():
+        if importlib.util.find_spec("ensurepip") is None:
+            need("python3-venv")
         shutil.rmtree(PYTHON.parent.parent, ignore_errors=True)
         run(sys.executable, "-m", "venv", str(PYTHON.parent.parent))
         run(str(PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r",
@@ -59,6 +66,7 @@ def install_node():
     sources = [HERE / "package.json", HERE / "package-lock.json"]
 
     def install():
+        need("npm")
         for source in sources:
             shutil.copy(source, FOLDER)
         run("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error", cwd=FOLDER)
