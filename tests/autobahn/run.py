@@ -14,6 +14,7 @@ NOPOLL_REQUIRE_AUTOBAHN=1 is set.
 """
 import argparse
 import collections
+import concurrent.futures
 import datetime
 import fnmatch
 import glob
@@ -156,6 +157,13 @@ def fuzz_client(programs, args, folder, cases, log):
 ROLES = {"server": fuzz_server, "client": fuzz_client}
 
 
+def fuzz(role, programs, args, folder, cases):
+    """Runs the cases for a role; returns the folder of the reports."""
+    shutil.rmtree(folder / f"report-{role}", ignore_errors=True)
+    with (folder / f"{role}.log").open("w") as log:
+        return ROLES[role](programs, args, folder, cases, log)
+
+
 def judge(role, cases, report):
     """Prints what differs from the expectation; returns the results and how many cases failed."""
     index = report / "index.json"
@@ -223,12 +231,11 @@ def main():
     print(python2, *(f"{name} {version}" for name, version in EXPECTED["versions"].items()),
           sep=", ")
     cases = choose(args.cases)
-    outcome = {}
-    for role in args.role or ROLES:
-        shutil.rmtree(folder / f"report-{role}", ignore_errors=True)
-        with (folder / f"{role}.log").open("w") as log:
-            report = ROLES[role](programs, args, folder, cases, log)
-        outcome[role] = judge(role, cases, report)
+    # The suite keeps one core busy at most.
+    with concurrent.futures.ThreadPoolExecutor(len(ROLES)) as pool:
+        reports = {role: pool.submit(fuzz, role, programs, args, folder, cases)
+                   for role in args.role or ROLES}
+    outcome = {role: judge(role, cases, report.result()) for role, report in reports.items()}
     failed = sum(failed for _, failed in outcome.values())
     if args.summary:
         summarize(args.summary, outcome, python2)
