@@ -62,7 +62,7 @@ static void ignore (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr 
 }
 
 /* Sends as much as is taken while the library serves the connection, until that ends. */
-static void explode (int server, noPollDelivery delivery, int by_loop)
+static void explode_with (int server, noPollDelivery delivery, int by_loop, int lenient)
 {
   struct wire_pair pair;
   struct bomb bomb;
@@ -74,6 +74,7 @@ static void explode (int server, noPollDelivery delivery, int by_loop)
   build (&bomb);
   bytes = frame (&bomb, server, &size);
   nopoll_ctx_set_compression (ctx, nopoll_true);
+  nopoll_ctx_set_lenient (ctx, lenient);
   nopoll_ctx_set_delivery (ctx, delivery);
   nopoll_ctx_set_on_msg (ctx, ignore, &total);
   wire_open_with (&pair, ctx, server, ZIP_PLAIN);
@@ -109,11 +110,18 @@ static void explode (int server, noPollDelivery delivery, int by_loop)
   wire_close (&pair);
 }
 
+static void explode (int server, noPollDelivery delivery, int by_loop)
+{
+  explode_with (server, delivery, by_loop, 0);
+}
+
 TEST (in_frames) { explode (1, NOPOLL_DELIVER_FRAMES, 1); }
 TEST (in_frames_by_direct_calls_of_a_client) { explode (0, NOPOLL_DELIVER_FRAMES, 0); }
 TEST (in_pieces) { explode (1, NOPOLL_DELIVER_PIECES, 1); }
 TEST (in_pieces_by_direct_calls_of_a_client) { explode (0, NOPOLL_DELIVER_PIECES, 0); }
 TEST (in_whole_messages) { explode (1, NOPOLL_DELIVER_MESSAGES, 1); }
+
+TEST (in_lenient_mode_too) { explode_with (1, NOPOLL_DELIVER_FRAMES, 1, 1); }
 
 TEST (many_small_frames_make_no_message_over_the_limit)
 {
@@ -142,4 +150,5 @@ TEST (many_small_frames_make_no_message_over_the_limit)
 
 TESTS (CASE (in_frames), CASE (in_frames_by_direct_calls_of_a_client), CASE (in_pieces),
        CASE (in_pieces_by_direct_calls_of_a_client), CASE (in_whole_messages),
+       CASE (in_lenient_mode_too),
        CASE (many_small_frames_make_no_message_over_the_limit))
