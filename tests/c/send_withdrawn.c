@@ -15,9 +15,8 @@ static void open_full (struct wire_pair *pair, nopoll_bool fin)
   struct timeval soon = { 0, 20000 };
   int fd;
 
-  wire_open (pair, NULL, 1);
+  wire_open_local (pair, NULL, 1);
   fd = nopoll_conn_socket (pair->conn);
-  wire_shrink (fd, pair->peer);
   nopoll_conn_set_sock_block (fd, nopoll_true);
   CHECK_INT (setsockopt (fd, SOL_SOCKET, SO_SNDTIMEO, &soon, sizeof soon), 0);
   CHECK (__nopoll_conn_send_common (pair->conn, large, sizeof large, fin, 0, NOPOLL_TEXT_FRAME)

@@ -171,6 +171,7 @@ impl Link {
             return false;
         }
         self.close_sent = true;
+        self.out.place_pong();
         let frame = super::write::library_frame(protocol::CLOSE, payload, server);
         self.out.append(&[&frame]);
         self.flush();

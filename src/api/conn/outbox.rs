@@ -163,6 +163,13 @@ impl Outbox {
         }
     }
 
+    /// A close frame comes next, which nothing may follow: the pong that waits goes before it.
+    pub(crate) fn place_pong(&mut self) {
+        if let Some(queue) = &mut self.queue {
+            queue.place_pong();
+        }
+    }
+
     /// Queues a pong behind an unfinished frame; only the newest is kept.
     pub(crate) fn append_pong(&mut self, frame: Vec<u8>) {
         let queue = self.queue();

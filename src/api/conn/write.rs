@@ -376,6 +376,9 @@ impl Link {
 
     fn send(&mut self, conn: &Conn, frame: &Frame<'_>) -> Sent {
         let size = frame.shape.size;
+        if frame.opcode == protocol::CLOSE {
+            self.out.place_pong();
+        }
         if self.may_gather(conn, size) {
             self.out.append(&frame.parts());
             self.accepted(frame);

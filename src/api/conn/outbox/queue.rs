@@ -89,9 +89,14 @@ impl Queue {
     /// With nothing in front of it any more, the pong is a segment like any other.
     pub(super) fn promote_pong(&mut self) {
         if self.segments.is_empty() {
-            if let Some(pong) = self.pong.take() {
-                self.push(pong, 0, Kind::Backlog);
-            }
+            self.place_pong();
+        }
+    }
+
+    /// The pong goes out behind what is queued now.
+    pub(super) fn place_pong(&mut self) {
+        if let Some(pong) = self.pong.take() {
+            self.push(pong, 0, Kind::Backlog);
         }
     }
 
