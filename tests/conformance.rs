@@ -39,6 +39,10 @@ fn every_case_comes_out_as_the_table_says(driver: Driver, arrival: Arrival) {
     let mut wrong = Vec::new();
     for requirement in requirements(&chapters) {
         for case in &requirement.case {
+            // Without the feature nothing is ever compressed.
+            if case.settings.compression.is_some() && !cfg!(feature = "deflate") {
+                continue;
+            }
             for &role in case.role.each() {
                 if let Err(why) = exchange::run(case, role, driver, arrival) {
                     let (id, name) = (&requirement.id, &case.name);

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::exchange::example;
 use super::notation::{Frame, Seen, hex};
 use super::steps::{Message, Step};
-use super::table::{Case, Chapter, Opening, Requirement, Role, Settings};
+use super::table::{Case, Chapter, Compression, Opening, Requirement, Role, Settings};
 
 pub fn write(chapters: &[Chapter]) -> String {
     let mut out = String::from(INTRODUCTION);
@@ -219,10 +219,34 @@ fn settings(settings: &Settings) -> Vec<String> {
     for (text, word) in texts {
         asked.extend(text.as_ref().map(|text| format!("{word} {}", code(text))));
     }
+    asked.extend(settings.compression.as_ref().map(compression));
     if asked.is_empty() {
         return asked;
     }
     vec![format!("*{}*", asked.join(", "))]
+}
+
+fn compression(compression: &Compression) -> String {
+    let mut words = vec!["compression".to_owned()];
+    if compression.threshold != Compression::default().threshold {
+        words.push(format!("of {} bytes and more", compression.threshold));
+    }
+    for (direction, bits, takeover) in [
+        ("sending", compression.send_bits, compression.send_takeover),
+        (
+            "receiving",
+            compression.receive_bits,
+            compression.receive_takeover,
+        ),
+    ] {
+        if bits != 15 {
+            words.push(format!("{direction} with {bits} window bits"));
+        }
+        if !takeover {
+            words.push(format!("{direction} without context takeover"));
+        }
+    }
+    words.join(" ")
 }
 
 fn opening(opening: &Opening, role: Role) -> Vec<String> {

@@ -11,7 +11,7 @@ use nopoll::ffi::memory::nopoll_free;
 use super::library::{Driver, Library};
 use super::notation::{Seen, hex};
 use super::steps::{Message, Step};
-use super::table::{Case, Role, Settings};
+use super::table::{Case, Opening, Role, Settings};
 
 /// How the peer's bytes arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub fn run(case: &Case, role: Role, driver: Driver, arrival: Arrival) -> Outcome
     let (ours, theirs) = UnixStream::pair().expect("a socket pair");
     theirs.set_nonblocking(true).expect("a mode");
     let mut exchange = Exchange {
-        library: Library::new(role, &case.settings, driver, ours),
+        ours: Library::new(role, &case.settings, driver, ours),
         peer: theirs,
         role,
         arrival,
@@ -60,7 +60,7 @@ pub fn run(case: &Case, role: Role, driver: Driver, arrival: Arrival) -> Outcome
         keys: Vec::new(),
         received: VecDeque::new(),
     };
-    exchange.open(case)?;
+    exchange.open(&case.opening)?;
     exchange.steps(&case.steps)?;
     exchange.done()
 }
@@ -76,7 +76,7 @@ pub fn key() -> String {
 }
 
 struct Exchange {
-    library: Library,
+    ours: Library,
     peer: UnixStream,
     role: Role,
     arrival: Arrival,
@@ -91,57 +91,63 @@ struct Exchange {
 }
 
 impl Exchange {
-    fn open(&mut self, case: &Case) -> Outcome {
-        let opening = &case.opening;
-        match self.role {
-            Role::Client => {
-                let request = self.head()?;
-                let key = header(&request, "Sec-WebSocket-Key").unwrap_or_default();
-                if !opening.request.is_empty() {
-                    same_lines(&opening.request, "{key}", &key, &request)?;
-                }
-                self.steps(&opening.early)?;
-                self.answer(
-                    &opening.head(example(Role::Client), &accept_key(&key)),
-                    opening.ends,
-                );
-                let ready = self.library.is_ready();
-                check(ready != opening.refused, || format!("ready: {ready}"))?;
-            }
-            Role::Server => {
-                self.steps(&opening.early)?;
-                self.answer(&opening.head(example(Role::Server), ""), opening.ends);
-                let answer = self.head()?;
-                let status = opening.status.unwrap_or(101);
-                let line = format!("HTTP/1.1 {status} ");
-                check(answer.starts_with(&line), || format!("answered {answer:?}"))?;
-                for line in &opening.has {
-                    let there = answer.split("\r\n").any(|other| other == line);
-                    check(there, || format!("no {line:?} in {answer:?}"))?;
-                }
-                for name in &opening.lacks {
-                    let there = header(&answer, name);
-                    check(there.is_none(), || format!("{name}: {there:?}"))?;
-                }
-                if !opening.response.is_empty() {
-                    same_lines(&opening.response, "", "", &answer)?;
-                }
-                let ready = self.library.is_ready();
-                check(ready == (status == 101), || format!("ready: {ready}"))?;
-                if status != 101 {
-                    let size = header(&answer, "Content-Length").and_then(|n| n.parse().ok());
-                    let body: Vec<u8> = self.written.drain(..).collect();
-                    check(size == Some(body.len()), || format!("body: {}", hex(&body)))?;
-                }
-            }
+    fn open(&mut self, opening: &Opening) -> Outcome {
+        // The server's half, which says whether messages are compressed.
+        let response = match self.role {
+            Role::Client => self.open_client(opening)?,
+            Role::Server => self.open_server(opening)?,
+        };
+        let ready = self.ours.is_ready();
+        check(ready == opening.succeeds(), || format!("ready: {ready}"))?;
+        if ready {
+            let agreed = header(&response, "Sec-WebSocket-Extensions").is_some();
+            let compressed = self.ours.is_compressed();
+            return check(compressed == agreed, || format!("compressed: {compressed}"));
         }
-        if opening.succeeds() {
-            return Ok(());
-        }
-        check(!self.library.is_ok(), || "it lives".into())?;
+        check(!self.ours.is_ok(), || "it lives".into())?;
         // A client has nothing to say to a server that doesn't speak WebSocket.
         self.reset &= self.role == Role::Server;
         self.ends()
+    }
+
+    fn open_client(&mut self, opening: &Opening) -> Outcome<String> {
+        let request = self.head()?;
+        let key = header(&request, "Sec-WebSocket-Key").unwrap_or_default();
+        if !opening.request.is_empty() {
+            same_lines(&opening.request, "{key}", &key, &request)?;
+        }
+        self.steps(&opening.early)?;
+        let response = opening.head(example(Role::Client), &accept_key(&key));
+        self.answer(&response, opening.ends);
+        Ok(String::from_utf8_lossy(&response).into_owned())
+    }
+
+    fn open_server(&mut self, opening: &Opening) -> Outcome<String> {
+        self.steps(&opening.early)?;
+        self.answer(&opening.head(example(Role::Server), ""), opening.ends);
+        let response = self.head()?;
+        let status = opening.status.unwrap_or(101);
+        let line = format!("HTTP/1.1 {status} ");
+        check(response.starts_with(&line), || {
+            format!("answered {response:?}")
+        })?;
+        for line in &opening.has {
+            let there = response.split("\r\n").any(|other| other == line);
+            check(there, || format!("no {line:?} in {response:?}"))?;
+        }
+        for name in &opening.lacks {
+            let there = header(&response, name);
+            check(there.is_none(), || format!("{name}: {there:?}"))?;
+        }
+        if !opening.response.is_empty() {
+            same_lines(&opening.response, "", "", &response)?;
+        }
+        if status != 101 {
+            let size = header(&response, "Content-Length").and_then(|n| n.parse().ok());
+            let body: Vec<u8> = self.written.drain(..).collect();
+            check(size == Some(body.len()), || format!("body: {}", hex(&body)))?;
+        }
+        Ok(response)
     }
 
     fn answer(&mut self, bytes: &[u8], ends: bool) {
@@ -209,17 +215,17 @@ impl Exchange {
                 check(self.received.is_empty(), || {
                     format!("received {:?}", self.received)
                 })?;
-                check(self.library.is_ok(), || "dead".into())
+                check(self.ours.is_ok(), || "dead".into())
             }
             Step::Closed { status, reason } => {
-                check(!self.library.is_ok(), || "it lives".into())?;
-                let got = (self.library.close_status(), self.library.close_reason());
+                check(!self.ours.is_ok(), || "it lives".into())?;
+                let got = (self.ours.close_status(), self.ours.close_reason());
                 check(got == (*status, reason.clone()), || {
                     format!("closed with {got:?}")
                 })
             }
             Step::Call(call) => {
-                let result = self.library.call(call);
+                let result = self.ours.call(call);
                 self.settle();
                 let expected = call.result.unwrap_or(result);
                 check(result == expected, || format!("returned {result}"))
@@ -243,8 +249,8 @@ impl Exchange {
         check(self.written.is_empty(), || {
             format!("also wrote {}", hex(&self.written))
         })?;
-        let closed = self.library.closed();
-        let expected = u32::from(!self.library.is_ok());
+        let closed = self.ours.closed();
+        let expected = u32::from(!self.ours.is_ok());
         check(closed == expected, || {
             format!("on_close ran {closed} times")
         })
@@ -271,7 +277,7 @@ impl Exchange {
                 match self.peer.write(rest) {
                     Ok(n) => rest = &rest[n..],
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        self.library.drive();
+                        self.ours.drive();
                         self.collect();
                     }
                     // The library has closed in the middle of it.
@@ -279,7 +285,7 @@ impl Exchange {
                 }
             }
             if self.arrival == Arrival::Apart {
-                self.library.drive();
+                self.ours.drive();
                 self.collect();
             }
         }
@@ -289,14 +295,14 @@ impl Exchange {
     fn settle(&mut self) {
         let mut idle = 0;
         while idle < 2 {
-            self.library.drive();
+            self.ours.drive();
             idle = if self.collect() { 0 } else { idle + 1 };
         }
     }
 
     /// Takes what the library wrote and delivered; false when it was nothing.
     fn collect(&mut self) -> bool {
-        let messages = self.library.messages();
+        let messages = self.ours.messages();
         let mut progress = !messages.is_empty();
         self.received.extend(messages);
         let mut buffer = [0; 4096];

@@ -9,6 +9,7 @@ use std::ptr;
 use nopoll::abi::types::{
     self, noPollConn, noPollConnOpts, noPollCtx, noPollMsg, noPollPtr, nopoll_bool,
 };
+use nopoll::ffi::additions::compression::*;
 use nopoll::ffi::additions::delivery::*;
 use nopoll::ffi::conn::accept::nopoll_conn_accept_socket;
 use nopoll::ffi::conn::close::*;
@@ -33,7 +34,7 @@ use nopoll::ffi::opts::settings::{
 };
 
 use super::steps::{Call, Message};
-use super::table::{Delivery, Role, Settings};
+use super::table::{Compression, Delivery, Role, Settings};
 
 /// Which calls of the program drive the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +89,9 @@ impl Library {
             if let Some(version) = settings.version {
                 nopoll_ctx_set_protocol_version(ctx, version);
             }
+            if let Some(compression) = settings.compression {
+                compress(ctx, compression);
+            }
         }
         let (listener, conn) = match role {
             Role::Client => (ptr::null_mut(), connect(ctx, settings, socket)),
@@ -139,6 +143,11 @@ impl Library {
     pub fn is_ok(&self) -> bool {
         // SAFETY: a live connection.
         unsafe { nopoll_conn_is_ok(self.conn) != 0 }
+    }
+
+    pub fn is_compressed(&self) -> bool {
+        // SAFETY: a live connection.
+        unsafe { nopoll_conn_is_compressed(self.conn) != 0 }
     }
 
     pub fn is_ready(&self) -> bool {
@@ -221,6 +230,19 @@ impl Drop for Library {
             nopoll_conn_close(self.listener);
             nopoll_ctx_unref(self.ctx);
         }
+    }
+}
+
+/// # Safety
+/// `ctx` is a live context.
+unsafe fn compress(ctx: *mut noPollCtx, wanted: Compression) {
+    let (send, receive) = (wanted.send_takeover, wanted.receive_takeover);
+    // SAFETY: as this function demands.
+    unsafe {
+        nopoll_ctx_set_compression(ctx, 1);
+        nopoll_ctx_set_compression_threshold(ctx, wanted.threshold.into());
+        nopoll_ctx_set_compression_window_bits(ctx, wanted.send_bits, wanted.receive_bits);
+        nopoll_ctx_set_compression_context_takeover(ctx, send.into(), receive.into());
     }
 }
 

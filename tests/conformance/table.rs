@@ -100,6 +100,30 @@ pub struct Settings {
     pub refuses: bool,
     /// The version spoken, if not 13.
     pub version: Option<i32>,
+    pub compression: Option<Compression>,
+}
+
+/// What is asked of permessage-deflate.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Compression {
+    pub threshold: i32,
+    pub send_bits: i32,
+    pub receive_bits: i32,
+    pub send_takeover: bool,
+    pub receive_takeover: bool,
+}
+
+impl Default for Compression {
+    fn default() -> Self {
+        Self {
+            threshold: 1,
+            send_bits: 15,
+            receive_bits: 15,
+            send_takeover: true,
+            receive_takeover: true,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Default, Deserialize, PartialEq, Eq)]
