@@ -218,6 +218,11 @@ calls() {
 }
 check "cargo: \$CARGO is used, in the source directory" calls "^directory $root$"
 check "cargo: the lock file is kept to" calls '^arguments build .*--locked'
+spaced() {
+    CARGO=$root/tests/cmake/fake-cargo cmake -S . -B "$work/with space" &&
+        cmake --build "$work/with space" && [ -s "$work/with space/libnopoll.so.0" ]
+}
+check "cargo: a build tree with a space in its name" spaced
 check "cargo: builds in the build tree" calls "--target-dir $work/fake/cargo"
 check "cargo: no build type is a release build" calls '--profile release'
 check "cargo: Debug" calls '--profile dev' -DCMAKE_BUILD_TYPE=Debug
