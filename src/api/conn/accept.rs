@@ -352,6 +352,7 @@ fn wait_for_peer(
     let mut left = timeout;
     loop {
         let slice = left.map_or(SLICE, |left| left.min(SLICE));
+        crate::api::run::flush_while_waiting();
         let ready = socket::wait_for(listening, Readiness::Readable, slice);
         if !usable() {
             return Err(Errno::DEAD);
