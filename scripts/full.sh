@@ -9,6 +9,8 @@ scripts/test.sh
 cargo build -q --release
 python3 tests/autobahn/run.py --lib "$CARGO_TARGET_DIR/release" --include include --cases all \
     --summary docs/autobahn.md
+python3 tests/autobahn/run.py --lib "$CARGO_TARGET_DIR/release" --include include --cases basic \
+    --tls --summary docs/autobahn.md
 
 # Packages, each way of installing that can be built here, and other machines.
 python3 -m venv "$CARGO_TARGET_DIR/venv-recipes"

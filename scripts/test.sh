@@ -76,7 +76,9 @@ c_plain() { suite --mode plain --compiler gcc --compiler clang; }
 cmake_use() { bash tests/cmake/run.sh; }
 autobahn() {
     cargo build -q --release &&
-        python3 tests/autobahn/run.py --lib "$CARGO_TARGET_DIR/release" --include include
+        python3 tests/autobahn/run.py --lib "$CARGO_TARGET_DIR/release" --include include &&
+        python3 tests/autobahn/run.py --lib "$CARGO_TARGET_DIR/release" --include include \
+            --cases basic --tls
 }
 fuzz() { scripts/fuzz.sh 10; }
 interop() {

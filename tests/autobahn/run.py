@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Runs the Autobahn test suite against a server and a client made of the library.
 
-    run.py --lib DIR --include DIR [--cases sample|all|PATTERN,...] [--role server|client]...
-           [--summary FILE]
+    run.py --lib DIR --include DIR [--cases sample|basic|all|PATTERN,...]
+           [--role server|client]... [--tls] [--summary FILE]
 
 DIR of --lib holds libnopoll.so. What is expected of each case stands in expected.json: OK, or
-INFORMATIONAL where the suite passes no judgement, with a clean close either way. "sample" is
-sections 1 to 7 and 10 and the cases listed there of the long ones. --summary writes the outcome as
-Markdown. The last line is "N passed, N failed".
+INFORMATIONAL where the suite passes no judgement, with a clean close either way. "basic" is sections
+1 to 7 and 10, "sample" these and the cases listed there of the long ones. --tls runs them over TLS.
+--summary writes the outcome as Markdown, in place of what the file says of the same transport. The
+last line is "N passed, N failed".
 
 The suite needs CPython 2.7. Without one the run is skipped, which passes unless
 NOPOLL_REQUIRE_AUTOBAHN=1 is set.
@@ -33,6 +34,14 @@ EXPECTED = json.loads((HERE / "expected.json").read_text())
 VIRTUALENV = "virtualenv==20.21.1"
 AGENT = "noPoll"
 CLEAN = {"OK", "INFORMATIONAL"}
+# The suite's own program knows no TLS in this mode; the suite does.
+FUZZING_SERVER = """
+import json, sys
+from autobahntestsuite import choosereactor, fuzzing
+from twisted.internet import reactor
+fuzzing.startServer(json.load(open(sys.argv[1])), 0, *sys.argv[2:])
+reactor.run()
+"""
 
 
 class Unavailable(Exception):
@@ -49,11 +58,13 @@ def section(case):
 
 
 def choose(cases):
+    basic = [case for case in all_cases() if section(case) in {*range(1, 8), 10}]
     if cases == "all":
         return all_cases()
+    if cases == "basic":
+        return basic
     if cases == "sample":
-        return [case for case in all_cases()
-                if section(case) in {*range(1, 8), 10} or case in EXPECTED["sample"]]
+        return basic + EXPECTED["sample"]
     patterns = cases.split(",")
     return [case for case in all_cases()
             if any(fnmatch.fnmatchcase(case, pattern) for pattern in patterns)]
@@ -99,6 +110,16 @@ def build(name, args, folder):
     return folder / name
 
 
+def certificate(folder):
+    """A certificate for 127.0.0.1 that is its own CA, and its key."""
+    names = folder / "certificate.pem", folder / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+         "-subj", "/CN=autobahn", "-addext", "subjectAltName=IP:127.0.0.1",
+         "-out", names[0], "-keyout", names[1]], check=True, capture_output=True)
+    return names
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -116,13 +137,13 @@ def wait_for_port(port, process):
 
 def fuzz_server(programs, args, folder, cases, log):
     """The suite's fuzzing client against the library's server."""
-    server = subprocess.Popen([build("testee_server", args, folder)], stdout=subprocess.PIPE,
-                              stderr=log, text=True)
+    server = subprocess.Popen([build("testee_server", args, folder), *args.files],
+                              stdout=subprocess.PIPE, stderr=log, text=True)
     try:
         port = int(server.stdout.readline().split()[1])
         spec = {"outdir": str(folder / "report-server"), "cases": cases, "exclude-cases": [],
                 "exclude-agent-cases": {},
-                "servers": [{"agent": AGENT, "url": f"ws://127.0.0.1:{port}"}]}
+                "servers": [{"agent": AGENT, "url": f"{args.scheme}://127.0.0.1:{port}"}]}
         (folder / "fuzzingclient.json").write_text(json.dumps(spec))
         subprocess.run([programs / "wstest", "-m", "fuzzingclient",
                         "-s", folder / "fuzzingclient.json"],
@@ -138,16 +159,17 @@ def fuzz_server(programs, args, folder, cases, log):
 def fuzz_client(programs, args, folder, cases, log):
     """The suite's fuzzing server against the library's client."""
     port = free_port()
-    spec = {"url": f"ws://127.0.0.1:{port}", "outdir": str(folder / "report-client"),
+    spec = {"url": f"{args.scheme}://127.0.0.1:{port}", "outdir": str(folder / "report-client"),
             "cases": cases, "exclude-cases": [], "exclude-agent-cases": {}}
     (folder / "fuzzingserver.json").write_text(json.dumps(spec))
     client = build("testee_client", args, folder)
-    server = subprocess.Popen([programs / "wstest", "-m", "fuzzingserver", "--webport", "0",
-                               "-s", folder / "fuzzingserver.json"],
+    server = subprocess.Popen([programs / "python", "-c", FUZZING_SERVER,
+                               folder / "fuzzingserver.json", *reversed(args.files)],
                               stdout=log, stderr=log, cwd=folder)
     try:
         wait_for_port(port, server)
-        subprocess.run([client, str(port), AGENT], stdout=log, stderr=log, check=True)
+        subprocess.run([client, str(port), AGENT, *args.files[:1]], stdout=log, stderr=log,
+                       check=True)
     finally:
         server.terminate()
         server.wait(30)
@@ -179,29 +201,38 @@ def judge(role, cases, report):
             failed += 1
             print(f"FAIL {role} {case}: {behavior}, close {close}; expected {expected}")
     for number in sorted(counts):
-        told = ", ".join(f"{count} {name}" for name, count in sorted(counts[number].items()))
-        print(f"{role}, section {number}: {told}")
+        print(f"{role}, section {number}: {told(counts[number])}")
     return counts, failed
 
 
-def summarize(path, outcome, python2):
-    """The outcome as a document."""
-    lines = ["# Autobahn results", "",
-             f"Run on {datetime.date.today().isoformat()} by `tests/autobahn/run.py`, with "
-             + ", ".join(f"{name} {version}" for name, version in EXPECTED["versions"].items())
-             + f" on {python2}, against the C programs `tests/autobahn/testee_server.c` and",
-             "`tests/autobahn/testee_client.c`, which use nothing but the public header.", "",
-             "Every close was clean. INFORMATIONAL is the suite's word for cases it passes no "
-             "judgement on.", ""]
+def told(counter):
+    return ", ".join(f"{count} {name}" for name, count in sorted(counter.items()))
+
+
+SUMMARY = """# Autobahn results
+
+Written by `tests/autobahn/run.py`, which runs the suite against `tests/autobahn/testee_server.c` and
+`tests/autobahn/testee_client.c`: C programs that use nothing but the public header. Every close was
+clean. INFORMATIONAL is the suite's word for cases that it passes no judgement on.
+"""
+
+
+def summarize(path, transport, outcome, versions):
+    """Writes the outcome into the document, which keeps what it says of the other transport."""
+    old = path.read_text() if path.exists() else ""
+    parts = dict(re.findall(r"^## Over (\w+)\n(.*?)(?=^## |\Z)", old, re.M | re.S))
+    lines = ["", f"On {datetime.date.today().isoformat()}, with {versions}:", "",
+             "| role | section | cases | verdicts |", "|---|---|---|---|"]
     for role, (counts, failed) in outcome.items():
-        total = sum(sum(counter.values()) for counter in counts.values())
-        lines += [f"## As a {role}: {total} cases, {failed} failed", "", "| section | cases | verdicts |",
-                  "|---|---|---|"]
         for number in sorted(counts):
-            told = ", ".join(f"{count} {name}" for name, count in sorted(counts[number].items()))
-            lines.append(f"| {number} | {sum(counts[number].values())} | {told} |")
-        lines.append("")
-    path.write_text("\n".join(lines))
+            lines.append(f"| {role} | {number} | {sum(counts[number].values())} "
+                         f"| {told(counts[number])} |")
+        total = sum(counts.values(), collections.Counter())
+        lines.append(f"| **{role}** | all | **{sum(total.values())}** | {told(total)}; "
+                     f"{failed} failed |")
+    parts[transport] = "\n".join([*lines, "", ""])
+    path.write_text(SUMMARY + "".join(f"\n## Over {name}\n{parts[name].rstrip()}\n"
+                                      for name in sorted(parts)))
 
 
 def main():
@@ -210,6 +241,7 @@ def main():
     parser.add_argument("--include", required=True, type=Path)
     parser.add_argument("--cases", default="sample")
     parser.add_argument("--role", action="append", choices=ROLES)
+    parser.add_argument("--tls", action="store_true")
     parser.add_argument("--summary", type=Path)
     args = parser.parse_args()
     args.include = args.include.resolve()
@@ -228,8 +260,11 @@ def main():
         return int(required)
     version = subprocess.run([programs / "python", "-V"], capture_output=True, text=True)
     python2 = re.sub(r"\s+", " ", (version.stdout + version.stderr).strip())
-    print(python2, *(f"{name} {version}" for name, version in EXPECTED["versions"].items()),
-          sep=", ")
+    versions = ", ".join([python2, *(f"{name} {version}"
+                                     for name, version in EXPECTED["versions"].items())])
+    print(versions)
+    args.scheme = "wss" if args.tls else "ws"
+    args.files = certificate(folder) if args.tls else ()
     cases = choose(args.cases)
     # The suite keeps one core busy at most.
     with concurrent.futures.ThreadPoolExecutor(len(ROLES)) as pool:
@@ -238,7 +273,7 @@ def main():
     outcome = {role: judge(role, cases, report.result()) for role, report in reports.items()}
     failed = sum(failed for _, failed in outcome.values())
     if args.summary:
-        summarize(args.summary, outcome, python2)
+        summarize(args.summary, "TLS" if args.tls else "TCP", outcome, versions)
     print(f"{len(cases) * len(outcome) - failed} passed, {failed} failed")
     return int(failed > 0)
 

@@ -1,6 +1,6 @@
 /*
- * A client for Autobahn's fuzzing server, testee_client PORT AGENT: asks how many cases there are,
- * runs one after the other, and has the server write its reports.
+ * A client for Autobahn's fuzzing server, testee_client PORT AGENT [CA], over TLS with the CA: asks
+ * how many cases there are, runs one after the other, and has the server write its reports.
  */
 #include <stdlib.h>
 
@@ -8,6 +8,7 @@
 
 static noPollCtx *ctx;
 static const char *port;
+static const char *ca;
 /* The suite wants the port in the Host header. */
 static char host_name[32];
 
@@ -33,10 +34,21 @@ static void closed (noPollCtx *ctx_, noPollConn *conn, noPollPtr data)
   nopoll_loop_stop (ctx_);
 }
 
+static noPollConn *connect_to (const char *url)
+{
+  noPollConnOpts *opts = nopoll_conn_opts_new ();
+
+  if (ca == NULL)
+    return nopoll_conn_new_opts (ctx, opts, "127.0.0.1", port, host_name, url, NULL, NULL);
+  nopoll_conn_opts_set_ssl_certs (opts, NULL, NULL, NULL, ca);
+  nopoll_conn_opts_ssl_host_verify (opts, nopoll_true);
+  return nopoll_conn_tls_new (ctx, opts, "127.0.0.1", port, host_name, url, NULL, NULL);
+}
+
 /* Opens a connection and serves it until the server closes it; false when it never got ready. */
 static nopoll_bool run (const char *url, noPollOnMessageHandler on_msg, noPollPtr data)
 {
-  noPollConn *conn = nopoll_conn_new (ctx, "127.0.0.1", port, host_name, url, NULL, NULL);
+  noPollConn *conn = connect_to (url);
   nopoll_bool was_ready = nopoll_false;
 
   nopoll_conn_set_on_msg (conn, on_msg, data);
@@ -52,15 +64,16 @@ static nopoll_bool run (const char *url, noPollOnMessageHandler on_msg, noPollPt
 
 int main (int argc, char **argv)
 {
-  const char *agent = argc == 3 ? argv[2] : "";
+  const char *agent = argc >= 3 ? argv[2] : "";
   char url[256];
   int count = -1;
   int i;
 
-  if (argc != 3) {
-    fprintf (stderr, "usage: %s PORT AGENT\n", argv[0]);
+  if (argc != 3 && argc != 4) {
+    fprintf (stderr, "usage: %s PORT AGENT [CA]\n", argv[0]);
     return EXIT_FAILURE;
   }
+  ca = argv[3];
   port = argv[1];
   snprintf (host_name, sizeof host_name, "127.0.0.1:%s", port);
   ctx = nopoll_ctx_new ();

@@ -1,6 +1,7 @@
 /*
- * An echo server for Autobahn's fuzzing client: the built-in loop, whole messages, defaults
- * otherwise. Prints "port N" and runs until it is told to stop (SIGTERM).
+ * An echo server for Autobahn's fuzzing client, testee_server [CERTIFICATE KEY], over TLS with these
+ * files: the built-in loop, whole messages, compression, defaults otherwise. Prints "port N" and
+ * runs until it is told to stop (SIGTERM).
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -30,7 +31,7 @@ static int port_of (noPollConn *listener)
   return ntohs (address.sin_port);
 }
 
-int main (void)
+int main (int argc, char **argv)
 {
   noPollConnOpts *opts = nopoll_conn_opts_new ();
   noPollConn *listener;
@@ -41,7 +42,11 @@ int main (void)
   nopoll_ctx_set_compression_threshold (ctx, 0);
   nopoll_ctx_set_on_msg (ctx, echo, NULL);
   nopoll_conn_opts_skip_origin_check (opts, nopoll_true);
-  listener = nopoll_listener_new_opts (ctx, opts, "127.0.0.1", "0");
+  if (argc == 3) {
+    nopoll_conn_opts_set_ssl_certs (opts, argv[1], argv[2], NULL, NULL);
+    listener = nopoll_listener_tls_new_opts (ctx, opts, "127.0.0.1", "0");
+  } else
+    listener = nopoll_listener_new_opts (ctx, opts, "127.0.0.1", "0");
   if (!nopoll_conn_is_ok (listener))
     return EXIT_FAILURE;
   printf ("port %d\n", port_of (listener));
