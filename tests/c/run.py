@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Builds the C programs of this folder and runs them.
 
-    run.py --lib DIR --include DIR [--mode plain|asan|valgrind] [--compiler CC]... [NAME...]
+    run.py --lib DIR --include DIR [--mode plain|asan|valgrind] [--compiler CC]... [--without-tls]
+           [NAME...]
 
 DIR of --lib holds libnopoll.so. Each *.c (and *.cc, by the C++ compiler that goes with the C
 compiler) is one program, linked with support/*.c. A program prints "N passed, N failed"; the sum of
 all is the last line here. A first line of the form `/* run.py: modes=plain,asan ... */` limits the
-modes of a program or adds compiler options (cflags=...; libs=...; slow=1 runs it first).
+modes of a program or adds compiler options (cflags=...; libs=...; slow=1 runs it first). A program
+that says needs=tls also gets support/tls/*.c, OpenSSL, and certificates; --without-tls, for a
+library built so, leaves it out.
 """
 import argparse
 import concurrent.futures
@@ -40,8 +43,11 @@ def build(source, compiler, mode, args, out):
     if mode == "asan":
         flags += ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
     program = out / source.stem
+    needs_tls = extra.get("needs") == "tls"
+    libs = [*extra.get("libs", "").split(","), *(["ssl", "crypto"] if needs_tls else [])]
+    folders = ["support", *(["support/tls"] if needs_tls else [])]
     objects = []
-    for support in sorted((HERE / "support").glob("*.c")):
+    for support in sorted(file for folder in folders for file in (HERE / folder).glob("*.c")):
         target = out / (support.stem + ".o")
         if not target.exists():
             part = out / f"{support.stem}.{os.getpid()}.{source.stem}.o"
@@ -53,7 +59,7 @@ def build(source, compiler, mode, args, out):
         [cc, std, *WARNINGS, *flags, *(flag for flag in extra.get("cflags", "").split(",") if flag),
          f"-I{args.include}", f"-I{HERE}", str(source), *objects, "-o", str(program),
          f"-L{out}", f"-Wl,-rpath,{out}", "-lnopoll", "-lpthread",
-         *(f"-l{name}" for name in extra.get("libs", "").split(",") if name)],
+         *(f"-l{name}" for name in libs if name)],
         check=True)
     return program
 
@@ -65,7 +71,7 @@ def run(source, compiler, mode, args, out):
         return source.stem, 0, 1, "does not compile"
     command = [str(program)]
     env = dict(os.environ, CHECK_SLOWNESS=str(SLOWNESS[mode] * args.slowness), CHECK_MODE=mode,
-               UBSAN_OPTIONS="print_stacktrace=1",
+               CHECK_CERTIFICATES=str(args.certificates), UBSAN_OPTIONS="print_stacktrace=1",
                ASAN_OPTIONS="detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
                LSAN_OPTIONS=f"suppressions={HERE}/support/lsan.supp:print_suppressions=0")
     if mode == "valgrind":
@@ -100,10 +106,15 @@ def main():
     parser.add_argument("--out", type=Path, help="where to build; default: beside the library")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--slowness", type=int, default=1, help="multiplies every time limit")
+    parser.add_argument("--without-tls", action="store_true", help="the library was built so")
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
     args.include = args.include.resolve()
     library = (args.lib / "libnopoll.so").resolve()
+    args.certificates = (args.lib / "tests-c/certificates").resolve()
+    if not args.without_tls:
+        subprocess.run([sys.executable, str(HERE.parent / "data/certificates.py"),
+                        str(args.certificates)], check=True)
     passed = failed = 0
     for compiler in args.compiler or ["gcc"]:
         out = ((args.out or args.lib / "tests-c") / f"{args.mode}-{compiler}").resolve()
@@ -118,6 +129,7 @@ def main():
                          key=lambda s: (-int(directives(s).get("slow", 0)), s.stem))
         sources = [s for s in sources
                    if (not args.names or s.stem in args.names)
+                   and not (args.without_tls and directives(s).get("needs") == "tls")
                    and args.mode in directives(s).get("modes", args.mode).split(",")]
         with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
             jobs = [pool.submit(run, s, compiler, args.mode, args, out) for s in sources]

@@ -1,6 +1,7 @@
 //! Client connections.
 
 use std::ffi::{CStr, c_int};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use crate::api::opts::{Opts, Settings};
 use crate::log::{Level, log};
 use crate::protocol::{RequestFields, ResponseReader, accept_key, build_request, encode_key};
 use crate::transport::connect::{self, Failure as ConnectFailure};
+use crate::transport::is_tls;
 use crate::transport::resolve::{self, Family};
 use crate::transport::socket::{Fd, Readiness};
 
@@ -262,7 +264,7 @@ impl Conn {
             match error {
                 // A socket of the caller's may still be connecting.
                 Some(error) if error.raw_os_error() != Some(libc::ENOTCONN) => {
-                    return Err(Failure::new(Kind::Connect, error.to_string()));
+                    return Err(Self::why_unsent(this, &error));
                 }
                 _ => {}
             }
@@ -274,6 +276,18 @@ impl Conn {
                 ));
             }
             this.wait_for(this.descriptor(), Readiness::Writable, left.min(SLICE));
+        }
+    }
+
+    /// The request could not be sent. A server that refuses a TLS client says so before it goes.
+    fn why_unsent(this: &Arc<Self>, error: &io::Error) -> Failure {
+        let mut link = this.link.lock();
+        let secure = link.secure;
+        let stream = link.transport.as_mut().filter(|_| secure);
+        let said = stream.and_then(|stream| stream.read(&mut [0]).err());
+        match said {
+            Some(said) if is_tls(&said) => Failure::new(Kind::Tls, said.to_string()),
+            _ => Failure::new(Kind::Connect, error.to_string()),
         }
     }
 }

@@ -103,6 +103,7 @@ impl Wire {
             }
             Ok(n) => c_int::try_from(n).unwrap_or(c_int::MAX),
             Err(error) => {
+                self.ended.set(false);
                 // A socket of the caller's may still be connecting.
                 let early = error.raw_os_error() == Some(libc::ENOTCONN);
                 if would_block(&error) || early {

@@ -1,14 +1,15 @@
 //! What connections share: an `SSL_CTX`.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_int, c_uchar, c_uint, c_void};
+use std::ptr;
 use std::sync::{Arc, OnceLock};
 
 use foreign_types::ForeignType;
 use openssl::error::ErrorStack;
 use openssl::ex_data::Index;
 use openssl::ssl::{
-    AlpnError, SslContext, SslContextBuilder, SslMethod, SslOptions, SslSessionCacheMode,
-    SslVerifyMode, SslVersion, select_next_proto,
+    SslContext, SslContextBuilder, SslMethod, SslOptions, SslSessionCacheMode, SslVerifyMode,
+    SslVersion,
 };
 use openssl_sys as ffi;
 
@@ -51,11 +52,7 @@ impl Context {
     pub(crate) fn client(recipe: &Recipe<'_>) -> Result<Self, Error> {
         let make = || {
             let mut builder = begin(SslMethod::tls_client(), recipe)?;
-            let sessions = if recipe.resume {
-                Some(Sessions::collect(&mut builder)?)
-            } else {
-                None
-            };
+            let sessions = recipe.resume.then(|| Sessions::collect(&mut builder));
             Ok((builder.build(), sessions))
         };
         let (raw, sessions) = make().map_err(|stack| Error::of("TLS context", &stack))?;
@@ -76,9 +73,14 @@ impl Context {
                 builder.set_options(SslOptions::NO_TICKET);
                 builder.set_num_tickets(0)?;
             }
-            builder.set_alpn_select_callback(|_, offered| {
-                select_next_proto(PROTOCOLS, offered).ok_or(AlpnError::NOACK)
-            });
+            // SAFETY: a live context; the callback may be called for any connection.
+            unsafe {
+                ffi::SSL_CTX_set_alpn_select_cb__fixed_rust(
+                    builder.as_ptr(),
+                    Some(select_protocol),
+                    ptr::null_mut(),
+                );
+            }
             Ok(builder.build())
         };
         let raw = make().map_err(|stack| Error::of("TLS context", &stack))?;
@@ -114,8 +116,8 @@ impl Context {
         &self.raw
     }
 
-    pub(super) fn sessions(&self) -> Option<&Sessions> {
-        self.sessions.as_deref()
+    pub(super) fn sessions(&self) -> Option<&Arc<Sessions>> {
+        self.sessions.as_ref()
     }
 
     pub(super) fn is_foreign(&self) -> bool {
@@ -161,16 +163,38 @@ impl Context {
     }
 }
 
+/// Selects HTTP/1.1 of what a client offers; if it doesn't, the handshake goes on without.
+unsafe extern "C" fn select_protocol(
+    _ssl: *mut ffi::SSL,
+    selected: *mut *const c_uchar,
+    selected_size: *mut c_uchar,
+    offered: *const c_uchar,
+    size: c_uint,
+    _argument: *mut c_void,
+) -> c_int {
+    let ours = c_uint::try_from(PROTOCOLS.len()).unwrap_or(0);
+    // SAFETY: OpenSSL passes what the client sent, and where the answer goes.
+    let outcome = unsafe {
+        ffi::SSL_select_next_proto(
+            selected.cast(),
+            selected_size,
+            PROTOCOLS.as_ptr(),
+            ours,
+            offered,
+            size,
+        )
+    };
+    if outcome == ffi::OPENSSL_NPN_NEGOTIATED {
+        ffi::SSL_TLSEXT_ERR_OK
+    } else {
+        ffi::SSL_TLSEXT_ERR_NOACK
+    }
+}
+
 /// Marks contexts that trust the system's authorities by our doing.
 fn system_index() -> Result<Index<SslContext, ()>, ErrorStack> {
     static INDEX: OnceLock<Index<SslContext, ()>> = OnceLock::new();
-    match INDEX.get() {
-        Some(index) => Ok(*index),
-        None => {
-            let index = SslContext::new_ex_index()?;
-            Ok(*INDEX.get_or_init(|| index))
-        }
-    }
+    super::once(&INDEX, SslContext::new_ex_index)
 }
 
 fn begin(method: SslMethod, recipe: &Recipe<'_>) -> Result<SslContextBuilder, ErrorStack> {

@@ -25,6 +25,7 @@ mod verify;
 
 use std::fmt;
 use std::io;
+use std::sync::OnceLock;
 
 use openssl::error::ErrorStack;
 
@@ -67,6 +68,20 @@ impl std::error::Error for Error {}
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         Self::other(error)
+    }
+}
+
+/// What is made once; the first of several at a time wins.
+fn once<T: Copy>(
+    cell: &OnceLock<T>,
+    make: impl FnOnce() -> Result<T, ErrorStack>,
+) -> Result<T, ErrorStack> {
+    match cell.get() {
+        Some(made) => Ok(*made),
+        None => {
+            let made = make()?;
+            Ok(*cell.get_or_init(|| made))
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! Sessions that a client may resume: one full handshake less per server.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, OnceLock};
+use std::ffi::c_int;
+use std::sync::{Arc, Mutex, OnceLock};
 
+use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::error::ErrorStack;
 use openssl::ex_data::Index;
 use openssl::ssl::{Ssl, SslContextBuilder, SslRef, SslSession, SslSessionCacheMode, SslVersion};
-use std::sync::Arc;
+use openssl_sys as ffi;
 
 use crate::sync::relock;
 
@@ -17,32 +19,35 @@ const MOST: usize = 256;
 #[derive(Default)]
 pub(crate) struct Sessions(Mutex<HashMap<String, SslSession>>);
 
-/// Marks a connection with its key.
-fn key_index() -> Result<Index<Ssl, String>, ErrorStack> {
-    static INDEX: OnceLock<Index<Ssl, String>> = OnceLock::new();
-    match INDEX.get() {
-        Some(index) => Ok(*index),
-        None => {
-            let index = Ssl::new_ex_index()?;
-            Ok(*INDEX.get_or_init(|| index))
-        }
-    }
+/// Where the sessions of a connection are kept, and under which key.
+struct Place(Arc<Sessions>, String);
+
+fn place_index() -> Result<Index<Ssl, Place>, ErrorStack> {
+    static INDEX: OnceLock<Index<Ssl, Place>> = OnceLock::new();
+    super::once(&INDEX, Ssl::new_ex_index)
+}
+
+/// Keeps a new session of a connection that has a place for it.
+unsafe extern "C" fn keep(ssl: *mut ffi::SSL, session: *mut ffi::SSL_SESSION) -> c_int {
+    // SAFETY: OpenSSL's own, for the time of the call.
+    let ssl = unsafe { SslRef::from_ptr(ssl) };
+    let place = place_index().ok().and_then(|index| ssl.ex_data(index));
+    let Some(Place(sessions, key)) = place else {
+        return 0;
+    };
+    // SAFETY: with 1 returned, the reference is ours.
+    sessions.keep(key, unsafe { SslSession::from_ptr(session) });
+    1
 }
 
 impl Sessions {
-    /// Has a context collect its connections' sessions here.
-    pub(super) fn collect(context: &mut SslContextBuilder) -> Result<Arc<Self>, ErrorStack> {
-        let index = key_index()?;
-        let sessions = Arc::new(Self::default());
-        let collected = Arc::clone(&sessions);
+    /// Has a context tell of its connections' sessions.
+    pub(super) fn collect(context: &mut SslContextBuilder) -> Arc<Self> {
         context
             .set_session_cache_mode(SslSessionCacheMode::CLIENT | SslSessionCacheMode::NO_INTERNAL);
-        context.set_new_session_callback(move |ssl, session| {
-            if let Some(key) = ssl.ex_data(index) {
-                collected.keep(key, session);
-            }
-        });
-        Ok(sessions)
+        // SAFETY: a live context; the callback may be called for any connection.
+        unsafe { ffi::SSL_CTX_sess_set_new_cb(context.as_ptr(), Some(keep)) };
+        Arc::new(Self::default())
     }
 
     fn keep(&self, key: &str, session: SslSession) {
@@ -68,8 +73,8 @@ impl Sessions {
     /// Offers the last session of `key` to the server, and has the next one kept under it.
     ///
     /// `ssl` must belong to the context these sessions are collected from.
-    pub(super) fn offer(&self, ssl: &mut SslRef, key: &str) -> Result<(), ErrorStack> {
-        ssl.set_ex_data(key_index()?, key.to_owned());
+    pub(super) fn offer(self: &Arc<Self>, ssl: &mut SslRef, key: &str) -> Result<(), ErrorStack> {
+        ssl.set_ex_data(place_index()?, Place(Arc::clone(self), key.to_owned()));
         if let Some(session) = self.take(key) {
             // SAFETY: the session is one of the same context's.
             unsafe { ssl.set_session(&session)? };

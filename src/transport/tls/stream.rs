@@ -57,6 +57,9 @@ pub(crate) struct Stream {
     established: bool,
     /// OpenSSL has failed for good: it must not be called for this connection any more.
     broken: Option<Broken>,
+    /// The `errno` of a write that failed: no more can be written, but what the peer sent before it
+    /// went can be read.
+    unwritable: Option<c_int>,
     read_waits_for: Readiness,
     write_waits_for: Readiness,
 }
@@ -88,6 +91,7 @@ impl Stream {
             committed: 0,
             established: false,
             broken: None,
+            unwritable: None,
             read_waits_for: Readiness::Readable,
             write_waits_for: Readiness::Writable,
         })
@@ -121,7 +125,7 @@ impl Stream {
         if context.is_foreign() {
             stream.forget_sessions()?;
         }
-        stream.report = verify::demand_of_client(&mut stream.ssl, check);
+        stream.report = verify::demand_of_client(&mut stream.ssl, check)?;
         stream.ssl.set_accept_state();
         Ok(stream)
     }
@@ -240,7 +244,7 @@ impl Stream {
                 let text = "the peer ended the connection during the TLS handshake";
                 Err(self.fail(Broken::Tls(text.to_owned())))
             }
-            Outcome::Failed(error) => Err(error),
+            Outcome::Failed(why) => Err(self.fail(why)),
         }
     }
 
@@ -300,7 +304,7 @@ impl Stream {
             }
             Outcome::Named => Err(io::ErrorKind::WouldBlock.into()),
             Outcome::Ended => Ok(0),
-            Outcome::Failed(error) => Err(error),
+            Outcome::Failed(why) => Err(self.fail(why)),
         }
     }
 
@@ -328,9 +332,12 @@ impl Stream {
     }
 
     fn write_record(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(code) = self.unwritable {
+            return Err(io::Error::from_raw_os_error(code));
+        }
         if bytes.len() < self.committed {
             // The rest of the record was given up, as in a forked child: nothing can follow it.
-            return Err(self.fail(Broken::System(libc::EPIPE)));
+            return Err(self.end_writing(libc::EPIPE));
         }
         let size = c_int::try_from(bytes.len()).unwrap_or(c_int::MAX);
         // SAFETY: a live connection, and bytes of that size.
@@ -349,15 +356,22 @@ impl Stream {
                 Err(io::ErrorKind::WouldBlock.into())
             }
             Outcome::Named => Err(io::ErrorKind::WouldBlock.into()),
-            Outcome::Ended => Err(self.fail(Broken::System(libc::EPIPE))),
-            Outcome::Failed(error) => Err(error),
+            Outcome::Ended => Err(self.end_writing(libc::EPIPE)),
+            Outcome::Failed(Broken::System(code)) => Err(self.end_writing(code)),
+            Outcome::Failed(why) => Err(self.fail(why)),
         }
+    }
+
+    fn end_writing(&mut self, code: c_int) -> io::Error {
+        self.unwritable = Some(code);
+        io::Error::from_raw_os_error(code)
     }
 
     /// Tells the peer that nothing follows (close_notify), if that can still be said; one attempt.
     /// The descriptor is not used any more afterwards.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
-        if !self.established || self.broken.is_some() || self.committed > 0 {
+        let sayable = self.broken.is_none() && self.unwritable.is_none() && self.committed == 0;
+        if !self.established || !sayable {
             return Ok(());
         }
         // SAFETY: a live connection.
@@ -386,7 +400,7 @@ impl Stream {
     }
 
     /// Why an operation returned `result` instead of what it should.
-    fn outcome(&mut self, result: c_int) -> Outcome {
+    fn outcome(&self, result: c_int) -> Outcome {
         // SAFETY: a live connection, and what its last operation returned.
         match unsafe { ffi::SSL_get_error(self.ssl.as_ptr(), result) } {
             ffi::SSL_ERROR_WANT_READ => Outcome::Blocked(Readiness::Readable),
@@ -394,14 +408,8 @@ impl Stream {
             ffi::SSL_ERROR_WANT_X509_LOOKUP => Outcome::Named,
             ffi::SSL_ERROR_ZERO_RETURN => Outcome::Ended,
             ffi::SSL_ERROR_SYSCALL if self.bio.has_ended() => Outcome::Ended,
-            ffi::SSL_ERROR_SYSCALL => {
-                let code = self.bio.error();
-                Outcome::Failed(self.fail(Broken::System(code)))
-            }
-            _ => {
-                let text = self.reason(&ErrorStack::get());
-                Outcome::Failed(self.fail(Broken::Tls(text)))
-            }
+            ffi::SSL_ERROR_SYSCALL => Outcome::Failed(Broken::System(self.bio.error())),
+            _ => Outcome::Failed(Broken::Tls(self.reason(&ErrorStack::get()))),
         }
     }
 
@@ -409,12 +417,12 @@ impl Stream {
         let refused = stack.errors().iter().any(|error| {
             ffi::ERR_GET_LIB(error.code()) == LIB_SSL && error.reason_code() == VERIFY_FAILED
         });
-        let objection = self.report.text(self.name.as_ref()).filter(|_| refused);
-        let objection = objection.or_else(|| {
-            // The program's own callback has seen it; this is what it left.
-            refused.then(|| self.ssl.verify_result().error_string().to_owned())
-        });
-        objection.unwrap_or_else(|| reasons(stack))
+        if !refused {
+            return reasons(stack);
+        }
+        let name = self.name.as_ref();
+        let objection = self.report.text(name);
+        objection.unwrap_or_else(|| verify::kept_result(&self.ssl, name))
     }
 }
 
@@ -439,7 +447,7 @@ enum Outcome {
     /// The handshake is stopped by a callback.
     Named,
     Ended,
-    Failed(io::Error),
+    Failed(Broken),
 }
 
 /// `ERR_LIB_SSL`, `SSL_R_CERTIFICATE_VERIFY_FAILED`.

@@ -1,15 +1,19 @@
 //! What is asked of the peer's certificate, and why it was not enough.
 
-use std::ffi::c_uint;
+use std::ffi::{c_int, c_uint};
 use std::ptr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use foreign_types::ForeignTypeRef;
 use openssl::base64::encode_block;
+use openssl::error::ErrorStack;
+use openssl::ex_data::Index;
 use openssl::sha::sha256;
-use openssl::ssl::{SslRef, SslVerifyMode};
+use openssl::ssl::{Ssl, SslRef, SslVerifyMode};
 use openssl::x509::verify::X509CheckFlags;
-use openssl::x509::{X509NameRef, X509Ref, X509StoreContextRef};
+use openssl::x509::{
+    X509NameRef, X509Ref, X509StoreContext, X509StoreContextRef, X509VerifyResult,
+};
 use openssl_sys as ffi;
 
 use super::{Error, PeerName, sys};
@@ -36,8 +40,7 @@ const SERVER_DEPTH: i32 = 5;
 /// The first certificate that verification objected to.
 #[derive(Debug)]
 struct Objection {
-    code: i32,
-    reason: &'static str,
+    result: X509VerifyResult,
     depth: u32,
     subject: String,
     issuer: String,
@@ -52,15 +55,14 @@ impl Report {
     pub(super) fn text(&self, name: Option<&PeerName>) -> Option<String> {
         let slot = relock(&self.0);
         let objection = slot.as_ref()?;
-        let named = [
-            ffi::X509_V_ERR_HOSTNAME_MISMATCH,
-            ffi::X509_V_ERR_IP_ADDRESS_MISMATCH,
-        ];
         Some(match name {
-            Some(name) if named.contains(&objection.code) => mismatch(name),
+            Some(name) if is_mismatch(objection.result) => mismatch(name),
             _ => format!(
                 "{} (certificate {} of the chain, subject '{}', issuer '{}')",
-                objection.reason, objection.depth, objection.subject, objection.issuer
+                objection.result.error_string(),
+                objection.depth,
+                objection.subject,
+                objection.issuer
             ),
         })
     }
@@ -70,18 +72,33 @@ impl Report {
         if slot.is_some() {
             return;
         }
-        let result = context.error();
         let certificate = context.current_cert();
         let show = |name: fn(&X509Ref) -> &X509NameRef| {
             certificate.map_or_else(String::new, |c| one_line(name(c)))
         };
         *slot = Some(Objection {
-            code: result.as_raw(),
-            reason: result.error_string(),
+            result: context.error(),
             depth: context.error_depth(),
             subject: show(X509Ref::subject_name),
             issuer: show(X509Ref::issuer_name),
         });
+    }
+}
+
+fn is_mismatch(result: X509VerifyResult) -> bool {
+    let codes = [
+        ffi::X509_V_ERR_HOSTNAME_MISMATCH,
+        ffi::X509_V_ERR_IP_ADDRESS_MISMATCH,
+    ];
+    codes.contains(&result.as_raw())
+}
+
+/// What OpenSSL has kept of a verification that the program's callback has seen.
+pub(super) fn kept_result(ssl: &SslRef, name: Option<&PeerName>) -> String {
+    let result = ssl.verify_result();
+    match name {
+        Some(name) if is_mismatch(result) => mismatch(name),
+        _ => result.error_string().to_owned(),
     }
 }
 
@@ -114,32 +131,56 @@ pub(super) fn demand_of_server(
         }
         .map_err(|stack| Error::of("host name", &stack))?;
     }
-    Ok(demand(ssl, check, SslVerifyMode::PEER, CLIENT_DEPTH))
+    let done = demand(ssl, check, SslVerifyMode::PEER, CLIENT_DEPTH);
+    done.map_err(|stack| Error::of("TLS", &stack))
 }
 
 /// Sets what a server demands.
-pub(super) fn demand_of_client(ssl: &mut SslRef, check: Check) -> Report {
+pub(super) fn demand_of_client(ssl: &mut SslRef, check: Check) -> Result<Report, Error> {
     let mode = SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT;
-    demand(ssl, check, mode, SERVER_DEPTH)
+    let done = demand(ssl, check, mode, SERVER_DEPTH);
+    done.map_err(|stack| Error::of("TLS", &stack))
 }
 
-fn demand(ssl: &mut SslRef, check: Check, mode: SslVerifyMode, depth: i32) -> Report {
+fn demand(
+    ssl: &mut SslRef,
+    check: Check,
+    mode: SslVerifyMode,
+    depth: i32,
+) -> Result<Report, ErrorStack> {
     let report = Report::default();
     match check {
         Check::AsContext => {}
         Check::Nothing => ssl.set_verify(SslVerifyMode::NONE),
         Check::Chain => {
             ssl.param_mut().set_depth(depth);
-            let noted = report.clone();
-            ssl.set_verify_callback(mode, move |fine, context| {
-                if !fine {
-                    noted.note(context);
-                }
-                fine
-            });
+            ssl.set_ex_data(report_index()?, report.clone());
+            // SAFETY: a live connection; the callback may be called for any.
+            unsafe { ffi::SSL_set_verify(ssl.as_ptr(), mode.bits() as c_int, Some(note)) };
         }
     }
-    report
+    Ok(report)
+}
+
+/// Finds the report of a connection.
+fn report_index() -> Result<Index<Ssl, Report>, ErrorStack> {
+    static INDEX: OnceLock<Index<Ssl, Report>> = OnceLock::new();
+    super::once(&INDEX, Ssl::new_ex_index)
+}
+
+/// Called for each certificate of a chain; changes nothing.
+extern "C" fn note(fine: c_int, context: *mut ffi::X509_STORE_CTX) -> c_int {
+    if fine == 0 && !context.is_null() {
+        // SAFETY: OpenSSL's own, for the time of the call.
+        let context = unsafe { X509StoreContextRef::from_ptr(context) };
+        let ssl = X509StoreContext::ssl_idx().ok();
+        let ssl = ssl.and_then(|index| context.ex_data(index));
+        let index = report_index().ok();
+        if let Some(report) = ssl.zip(index).and_then(|(ssl, index)| ssl.ex_data(index)) {
+            report.note(context);
+        }
+    }
+    fine
 }
 
 /// Whether the certificate is for `name`, whatever the verification said.
