@@ -989,8 +989,9 @@ NOPOLL_SOCKET nopoll_listener_accept(NOPOLL_SOCKET server_socket);
  * descriptor is blocking, a TLS connection's is not.
  *
  * Returns the connection with one reference, the registry's: the caller has none, see
- * `nopoll_conn_ref`. NULL when an argument is NULL, when it was refused, or on failure, with
- * `errno` as the system left it: NOPOLL_EWOULDBLOCK when nobody is waiting.
+ * `nopoll_conn_ref`. NULL when an argument is NULL, when it was refused, or on failure, with the
+ * `errno` of accept(2): NOPOLL_EWOULDBLOCK when nobody is waiting. nopoll_conn_get_error (NULL)
+ * tells which.
  */
 noPollConn *nopoll_conn_accept(noPollCtx *ctx, noPollConn *listener);
 
@@ -1223,8 +1224,8 @@ void nopoll_conn_set_on_close(noPollConn *conn, noPollOnCloseHandler on_close, n
 NOPOLL_SOCKET nopoll_conn_socket(noPollConn *conn);
 
 /**
- * Replaces the descriptor of a connection. The old one is not closed and no handler called. -1
- * takes the descriptor away from the connection, which is dead then.
+ * Replaces the descriptor of a connection. The old one is not closed and no handler called. -1, or
+ * any negative number, takes the descriptor away from the connection, which is dead then.
  */
 void nopoll_conn_set_socket(noPollConn *conn, NOPOLL_SOCKET _socket);
 
@@ -1588,10 +1589,10 @@ nopoll_bool nopoll_is_white_space(char *chunk);
 char *nopoll_conn_produce_accept_key(noPollCtx *ctx, const char *websocket_key);
 
 /**
- * Starts a TCP connection over IPv4.
+ * Starts a TCP connection over IPv4. `ctx` is for the log and may be NULL.
  *
  * Returns a non-blocking descriptor, connected or still connecting, which is the caller's; -1 when
- * an argument is NULL or on failure, with `errno` as the system left it.
+ * `host` or `port` is NULL or on failure, with `errno` as the system left it.
  */
 NOPOLL_SOCKET nopoll_conn_sock_connect(noPollCtx *ctx, const char *host, const char *port);
 

@@ -2,6 +2,10 @@
 
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_int};
+use std::sync::Arc;
+
+use crate::api::ctx::Ctx;
+use crate::log::{Level, log};
 
 /// What the C caller finds in `errno`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,6 +68,19 @@ impl Failure {
     pub(crate) fn text(&self) -> &CStr {
         &self.text
     }
+
+    /// That an argument has no value.
+    pub(crate) fn missing(argument: &str) -> Self {
+        Self::new(Kind::Argument, format!("{argument} is NULL"))
+    }
+
+    /// Logs that something came of nothing, if there is a context to log on.
+    pub(crate) fn tell(&self, ctx: Option<&Arc<Ctx>>, attempt: &str) {
+        if let Some(ctx) = ctx {
+            let text = self.text.to_string_lossy();
+            log!(ctx, Level::Critical, "{attempt}: {text}");
+        }
+    }
 }
 
 /// What [`Failure::text`] is when there is none.
@@ -74,9 +91,14 @@ thread_local! {
     static LAST: RefCell<Option<Failure>> = const { RefCell::new(None) };
 }
 
-/// Remembers why a constructor of this thread returned NULL; `None` when one is entered.
-pub(crate) fn remember(failure: Option<Failure>) {
+/// What a constructor returns. This thread remembers why it failed, or forgets an earlier failure.
+pub(crate) fn constructed<T>(result: Result<T, Failure>) -> Option<T> {
+    let (made, failure) = match result {
+        Ok(made) => (Some(made), None),
+        Err(failure) => (None, Some(failure)),
+    };
     LAST.with(|last| *last.borrow_mut() = failure);
+    made
 }
 
 /// The `noPollError` of this thread's last failed constructor; 0 when it didn't fail.

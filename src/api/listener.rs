@@ -22,7 +22,6 @@ pub fn bind(
     host: Option<&CStr>,
     port: Option<&CStr>,
 ) -> Option<Arc<Conn>> {
-    error::remember(None);
     let result = arguments(ctx, host, port).and_then(|(ctx, host, port)| {
         if tls {
             Conn::tls_available()?;
@@ -30,50 +29,36 @@ pub fn bind(
         let fd = open(host, port, family)?;
         Ok(Conn::listening(ctx, opts, tls, fd, host, port))
     });
-    match result {
-        Ok(listener) => Some(listener),
-        Err(failure) => {
-            if let Some(ctx) = ctx {
-                let text = failure.text().to_string_lossy();
-                log!(ctx, Level::Critical, "can't listen: {text}");
-            }
-            if let Some(opts) = opts {
-                Opts::release_if_needed(opts);
-            }
-            error::remember(Some(failure));
-            None
+    if let Err(failure) = &result {
+        failure.tell(ctx, ATTEMPT);
+        if let Some(opts) = opts {
+            Opts::release_if_needed(opts);
         }
     }
+    error::constructed(result)
 }
 
 /// A bare listening IPv4 descriptor; -1 on failure, -2 for missing arguments.
 pub fn listen_socket(ctx: Option<&Arc<Ctx>>, host: Option<&CStr>, port: Option<&CStr>) -> c_int {
-    let (ctx, host, port) = match arguments(ctx, host, port) {
-        Ok(arguments) => arguments,
-        Err(failure) => {
-            if let Some(ctx) = ctx {
-                let text = failure.text().to_string_lossy();
-                log!(ctx, Level::Critical, "can't listen: {text}");
-            }
-            // C contract: an empty host is a host that doesn't resolve.
-            let missing = ctx.is_none() || host.is_none() || port.is_none_or(CStr::is_empty);
-            return if missing { -2 } else { -1 };
-        }
-    };
-    match open(host, port, Family::V4) {
-        Ok(fd) => fd,
-        Err(failure) => {
-            let text = failure.text().to_string_lossy();
-            log!(ctx, Level::Critical, "can't listen: {text}");
-            -1
-        }
-    }
+    let result =
+        arguments(ctx, host, port).and_then(|(_, host, port)| open(host, port, Family::V4));
+    result.unwrap_or_else(|failure| {
+        failure.tell(ctx, ATTEMPT);
+        // C contract: an empty host is a host that doesn't resolve.
+        let missing = ctx.is_none() || host.is_none() || port.is_none_or(CStr::is_empty);
+        if missing { -2 } else { -1 }
+    })
 }
 
 /// `accept` on a bare descriptor.
 pub fn accept_fd(fd: c_int) -> (c_int, Errno) {
-    accept_on(fd, || true)
+    match accept_on(fd, || true) {
+        Ok(fd) => (fd, Errno::Keep),
+        Err(error) => (-1, Errno::of(&error)),
+    }
 }
+
+const ATTEMPT: &str = "can't listen";
 
 type Arguments<'a> = (&'a Arc<Ctx>, &'a CStr, &'a CStr);
 
@@ -82,15 +67,16 @@ fn arguments<'a>(
     host: Option<&'a CStr>,
     port: Option<&'a CStr>,
 ) -> Result<Arguments<'a>, Failure> {
-    let missing = |name: &str| Failure::new(Kind::Argument, format!("{name} is NULL or empty"));
-    let ctx = ctx.ok_or_else(|| missing("ctx"))?;
-    let host = host
-        .filter(|host| !host.is_empty())
-        .ok_or_else(|| missing("host"))?;
-    let port = port
-        .filter(|port| !port.is_empty())
-        .ok_or_else(|| missing("port"))?;
-    Ok((ctx, host, port))
+    let ctx = ctx.ok_or_else(|| Failure::missing("ctx"))?;
+    Ok((ctx, given("host", host)?, given("port", port)?))
+}
+
+fn given<'a>(name: &str, text: Option<&'a CStr>) -> Result<&'a CStr, Failure> {
+    let text = text.ok_or_else(|| Failure::missing(name))?;
+    if text.is_empty() {
+        return Err(Failure::new(Kind::Argument, format!("{name} is empty")));
+    }
+    Ok(text)
 }
 
 fn open(host: &CStr, port: &CStr, family: Family) -> Result<c_int, Failure> {

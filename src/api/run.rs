@@ -11,6 +11,7 @@ use crate::api::ctx::registry::Token;
 use crate::api::error::Errno;
 use crate::api::{dispatch, linger, pump};
 use crate::engine::{self, Event};
+use crate::log::{Level, log};
 use crate::transport::socket;
 
 const STOPPED: c_int = 0;
@@ -22,6 +23,11 @@ const FAILED: c_int = -4;
 /// passed; -4: no poll object, with errno.
 pub fn wait(ctx: &Arc<Ctx>, timeout: c_long) -> (c_int, Errno) {
     let Ok(micros) = u64::try_from(timeout) else {
+        log!(
+            ctx,
+            Level::Critical,
+            "loop_wait: timeout {timeout} is negative"
+        );
         return (BAD_ARGUMENT, Errno::Keep);
     };
     let deadline = match micros {

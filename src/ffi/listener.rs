@@ -217,10 +217,10 @@ pub unsafe extern "C" fn nopoll_listener_from_socket(
     ctx: *mut noPollCtx,
     session: NOPOLL_SOCKET,
 ) -> *mut noPollConn {
-    boundary_making(ptr::null_mut(), || {
+    boundary(ptr::null_mut(), || {
         // SAFETY: a handle, as this function demands.
-        let ctx = unsafe { Ctx::retain(ctx) }?;
-        Some(Conn::to_c(Some(Conn::from_socket(&ctx, session)?)))
+        let ctx = unsafe { Ctx::retain(ctx) };
+        Some(Conn::to_c(Conn::from_socket(ctx.as_ref(), session)))
     })
 }
 

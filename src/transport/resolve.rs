@@ -47,6 +47,21 @@ impl Address {
     }
 }
 
+/// Whether a port is a number that is none: getaddrinfo reads it as strtoul does and takes it modulo
+/// 65536.
+fn is_number_out_of_range(port: &[u8]) -> bool {
+    let text = port.trim_ascii_start();
+    let digits = text.strip_prefix(b"+").or_else(|| text.strip_prefix(b"-"));
+    let negative = text.starts_with(b"-");
+    let digits = digits.unwrap_or(text);
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return false;
+    }
+    let number = std::str::from_utf8(digits).ok();
+    let number = number.and_then(|digits| digits.parse::<u32>().ok());
+    number.is_none_or(|number| number > if negative { 0 } else { 65_535 })
+}
+
 /// The addresses of `host` and `port` (a number or a service name), in the resolver's order, or
 /// the reason in words.
 pub(crate) fn resolve(
@@ -55,15 +70,8 @@ pub(crate) fn resolve(
     family: Family,
     passive: bool,
 ) -> Result<Vec<Address>, String> {
-    // getaddrinfo takes any number modulo 65536.
-    let digits = port.to_bytes();
-    if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) {
-        let number = std::str::from_utf8(digits)
-            .ok()
-            .and_then(|text| text.parse::<u32>().ok());
-        if number.is_none_or(|number| number > 65_535) {
-            return Err(format!("port {} is out of range", port.to_string_lossy()));
-        }
+    if is_number_out_of_range(port.to_bytes()) {
+        return Err(format!("port {} is out of range", port.to_string_lossy()));
     }
     // SAFETY: all-zero is a valid addrinfo.
     let mut hints: libc::addrinfo = unsafe { mem::zeroed() };

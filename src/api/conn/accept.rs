@@ -1,6 +1,7 @@
 //! Accepted connections.
 
 use std::ffi::{CStr, CString, c_int};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use super::close::Ending;
 use super::link::Phase;
 use super::{Conn, Role};
 use crate::api::ctx::Ctx;
-use crate::api::error::{Errno, Failure, Kind};
+use crate::api::error::{self, Errno, Failure, Kind};
 use crate::api::opts::Opts;
 use crate::log::{Level, log};
 use crate::protocol::RequestReader;
@@ -34,23 +35,27 @@ const SLICE: Duration = Duration::from_millis(100);
 
 impl Conn {
     /// Accepts the next connection; waits for one if the application believes the listener to
-    /// be blocking.
-    pub fn accept(ctx: &Arc<Ctx>, listener: &Arc<Self>) -> Option<Arc<Self>> {
-        let listening = listener.descriptor();
-        let (fd, _) = accept_fd(listening, || listener.descriptor() == listening);
-        if fd < 0 {
-            log!(
-                ctx,
-                Level::Critical,
-                "accept on descriptor {listening} failed"
-            );
-            return None;
-        }
-        let conn = Self::wrap(ctx, listener, fd);
-        if conn.is_none() {
-            socket::close_only(fd);
-        }
-        Self::complete(ctx, listener, &conn?, false)
+    /// be blocking. When `accept` itself fails, errno says why.
+    pub fn accept(
+        ctx: Option<&Arc<Ctx>>,
+        listener: Option<&Arc<Self>>,
+    ) -> (Option<Arc<Self>>, Errno) {
+        let mut errno = Errno::Keep;
+        let wrapped = accepting(ctx, listener).and_then(|(ctx, listener)| {
+            let listening = listener.descriptor();
+            let accepted = accept_fd(listening, || listener.descriptor() == listening);
+            let fd = accepted.map_err(|error| {
+                errno = Errno::of(&error);
+                Failure::new(
+                    Kind::Io,
+                    format!("listener, descriptor {listening}: {error}"),
+                )
+            })?;
+            let conn = Self::wrap(ctx, listener, fd);
+            let conn = conn.inspect_err(|_| socket::close_only(fd))?;
+            Ok(((ctx, listener), conn))
+        });
+        (Self::admitted(ctx, wrapped), errno)
     }
 
     /// As [`Self::accept`], for the loop: never waits, because the loop has seen to the listener's
@@ -63,8 +68,11 @@ impl Conn {
         match socket::accept(listening) {
             Ok(fd) => {
                 match Self::wrap(ctx, listener, fd) {
-                    Some(conn) => drop(Self::complete(ctx, listener, &conn, false)),
-                    None => socket::close_only(fd),
+                    Ok(conn) => drop(Self::complete(ctx, listener, &conn)),
+                    Err(failure) => {
+                        failure.tell(Some(ctx), "can't accept");
+                        socket::close_only(fd);
+                    }
                 }
                 Accepted::Some
             }
@@ -89,10 +97,28 @@ impl Conn {
 
     /// Makes a connection of an accepted socket. On `None` before the handlers ran, the
     /// descriptor is still the caller's.
-    pub fn accept_socket(ctx: &Arc<Ctx>, listener: &Arc<Self>, fd: c_int) -> Option<Arc<Self>> {
-        let conn = Self::wrap(ctx, listener, fd)?;
-        socket::set_blocking(fd, true);
-        Self::complete(ctx, listener, &conn, false)
+    pub fn accept_socket(
+        ctx: Option<&Arc<Ctx>>,
+        listener: Option<&Arc<Self>>,
+        fd: c_int,
+    ) -> Option<Arc<Self>> {
+        let wrapped = accepting(ctx, listener).and_then(|(ctx, listener)| {
+            let conn = Self::wrap(ctx, listener, fd)?;
+            socket::set_blocking(fd, true);
+            Ok(((ctx, listener), conn))
+        });
+        Self::admitted(ctx, wrapped)
+    }
+
+    /// What a constructor returns that accepts: the connection, if the handlers let it in.
+    fn admitted(
+        ctx: Option<&Arc<Ctx>>,
+        wrapped: Result<(Accepting<'_>, Arc<Self>), Failure>,
+    ) -> Option<Arc<Self>> {
+        let wrapped = wrapped.inspect_err(|failure| failure.tell(ctx, "can't accept"));
+        let admitted =
+            wrapped.and_then(|((ctx, listener), conn)| Self::complete(ctx, listener, &conn));
+        error::constructed(admitted)
     }
 
     /// Finishes what [`Self::from_socket`] began.
@@ -103,19 +129,23 @@ impl Conn {
         fd: c_int,
         tls: bool,
     ) -> bool {
-        let Some(conn) = conn else { return false };
+        const ATTEMPT: &str = "can't complete accepting";
+        let Some(conn) = conn else {
+            Failure::missing("conn").tell(ctx, ATTEMPT);
+            return false;
+        };
         let Some(ctx) = ctx else {
+            Failure::missing("ctx").tell(Some(&conn.ctx), ATTEMPT);
             Self::finish(conn, Ending::Shutdown);
             return false;
         };
         ctx.parked.age();
         let Some(listener) = listener.filter(|_| fd >= 0) else {
-            let name = if fd < 0 { "session" } else { "listener" };
-            log!(
-                ctx,
-                Level::Critical,
-                "accept_complete: {name} is not usable"
-            );
+            let failure = match listener {
+                None => Failure::missing("listener"),
+                Some(_) => unusable(fd),
+            };
+            failure.tell(Some(ctx), ATTEMPT);
             Self::refuse_accept(conn, true);
             return false;
         };
@@ -133,32 +163,29 @@ impl Conn {
     }
 
     /// Wraps a socket: a connected one becomes an accepted connection, a listening one a listener.
-    pub fn from_socket(ctx: &Arc<Ctx>, fd: c_int) -> Option<Arc<Self>> {
+    pub fn from_socket(ctx: Option<&Arc<Ctx>>, fd: c_int) -> Option<Arc<Self>> {
+        let result = ctx.ok_or_else(|| Failure::missing("ctx"));
+        let result = result.and_then(|ctx| Self::of_socket(ctx, fd));
+        error::constructed(result.inspect_err(|failure| failure.tell(ctx, "can't wrap")))
+    }
+
+    fn of_socket(ctx: &Arc<Ctx>, fd: c_int) -> Result<Arc<Self>, Failure> {
         if fd <= 0 {
-            log!(
-                ctx,
-                Level::Critical,
-                "session: {fd} is no usable descriptor"
-            );
-            return None;
+            return Err(unusable(fd));
         }
-        if socket::is_listening(fd) {
+        let conn = if socket::is_listening(fd) {
             let conn = Self::make(ctx, Role::Listener, 0, Some(&Peer::unknown()));
             conn.window.session.store(fd, Ordering::Release);
-            Ctx::register(ctx, &conn);
-            return Some(conn);
-        }
-        let peer = match socket::peer(fd) {
-            Ok(peer) => peer,
-            Err(error) if error.raw_os_error() == Some(libc::ENOTCONN) => Peer::unknown(),
-            Err(error) => {
-                log!(ctx, Level::Critical, "session: descriptor {fd}: {error}");
-                return None;
-            }
+            conn
+        } else {
+            let peer = match socket::peer(fd) {
+                Err(error) if error.raw_os_error() == Some(libc::ENOTCONN) => Ok(Peer::unknown()),
+                peer => peer,
+            };
+            Self::accepted(ctx, fd, &peer.map_err(|error| no_peer(fd, &error))?)
         };
-        let conn = Self::accepted(ctx, fd, &peer);
         Ctx::register(ctx, &conn);
-        Some(conn)
+        Ok(conn)
     }
 
     /// A registered listener on a listening descriptor: two references, the caller's and the
@@ -199,22 +226,11 @@ impl Conn {
     }
 
     /// The object of a socket that `listener` accepted, registered but not yet served.
-    fn wrap(ctx: &Arc<Ctx>, listener: &Arc<Self>, fd: Fd) -> Option<Arc<Self>> {
+    fn wrap(ctx: &Arc<Ctx>, listener: &Arc<Self>, fd: Fd) -> Result<Arc<Self>, Failure> {
         if fd <= 0 {
-            log!(
-                ctx,
-                Level::Critical,
-                "session: {fd} is no usable descriptor"
-            );
-            return None;
+            return Err(unusable(fd));
         }
-        let peer = match socket::peer(fd) {
-            Ok(peer) => peer,
-            Err(error) => {
-                log!(ctx, Level::Warning, "descriptor {fd} has no peer: {error}");
-                return None;
-            }
-        };
+        let peer = socket::peer(fd).map_err(|error| no_peer(fd, &error))?;
         socket::set_nodelay(fd, true);
         let conn = Self::accepted(ctx, fd, &peer);
         // The loop must not read before on_accept has seen it.
@@ -222,7 +238,7 @@ impl Conn {
         relock(&conn.cold).listener = Arc::downgrade(listener);
         conn.inherit(listener);
         Ctx::register(ctx, &conn);
-        Some(conn)
+        Ok(conn)
     }
 
     fn accepted(ctx: &Arc<Ctx>, fd: Fd, peer: &Peer) -> Arc<Self> {
@@ -266,13 +282,13 @@ impl Conn {
         ctx: &Arc<Ctx>,
         listener: &Arc<Self>,
         conn: &Arc<Self>,
-        tls: bool,
-    ) -> Option<Arc<Self>> {
-        if Self::admit(ctx, listener, conn, tls) {
-            return Some(Arc::clone(conn));
+    ) -> Result<Arc<Self>, Failure> {
+        if Self::admit(ctx, listener, conn, false) {
+            return Ok(Arc::clone(conn));
         }
+        let why = conn.failure();
         Self::refuse_accept(conn, false);
-        None
+        Err(why.unwrap_or_else(|| Failure::new(Kind::Rejected, "closed by its handler")))
     }
 
     fn admit(ctx: &Arc<Ctx>, listener: &Arc<Self>, conn: &Arc<Self>, tls: bool) -> bool {
@@ -322,22 +338,41 @@ impl Conn {
     }
 }
 
+/// What is needed to accept.
+type Accepting<'a> = (&'a Arc<Ctx>, &'a Arc<Conn>);
+
+fn accepting<'a>(
+    ctx: Option<&'a Arc<Ctx>>,
+    listener: Option<&'a Arc<Conn>>,
+) -> Result<Accepting<'a>, Failure> {
+    let ctx = ctx.ok_or_else(|| Failure::missing("ctx"))?;
+    let listener = listener.ok_or_else(|| Failure::missing("listener"))?;
+    Ok((ctx, listener))
+}
+
+fn unusable(session: Fd) -> Failure {
+    let text = format!("session {session} is no usable descriptor");
+    Failure::new(Kind::Argument, text)
+}
+
+fn no_peer(session: Fd, error: &io::Error) -> Failure {
+    let text = format!("session, descriptor {session}, has no peer: {error}");
+    Failure::new(Kind::Io, text)
+}
+
 /// Accepts on a listening descriptor; waits where the application believes it to be blocking, as
-/// long as `usable`. Returns the descriptor, or -1 with errno.
-pub(crate) fn accept_fd(listening: Fd, usable: impl Fn() -> bool) -> (c_int, Errno) {
+/// long as `usable`.
+pub(crate) fn accept_fd(listening: Fd, usable: impl Fn() -> bool) -> io::Result<Fd> {
     let waits = socket::is_blocking(listening) || socket::mode_taken_over(listening);
     let timeout = socket::receive_timeout(listening);
     loop {
         if waits {
-            if let Err(errno) = wait_for_peer(listening, timeout, &usable) {
-                return (-1, errno);
-            }
+            wait_for_peer(listening, timeout, &usable)?;
         }
         match socket::accept(listening) {
-            Ok(fd) => return (fd, Errno::Keep),
             // Another process was faster.
             Err(error) if waits && would_block(&error) => {}
-            Err(error) => return (-1, Errno::of(&error)),
+            result => return result,
         }
     }
 }
@@ -348,21 +383,21 @@ fn wait_for_peer(
     listening: Fd,
     timeout: Option<Duration>,
     usable: impl Fn() -> bool,
-) -> Result<(), Errno> {
+) -> io::Result<()> {
     let mut left = timeout;
     loop {
         let slice = left.map_or(SLICE, |left| left.min(SLICE));
         crate::api::run::flush_while_waiting();
         let ready = socket::wait_for(listening, Readiness::Readable, slice);
         if !usable() {
-            return Err(Errno::DEAD);
+            return Err(io::Error::from_raw_os_error(libc::EBADF));
         }
         if ready {
             return Ok(());
         }
         left = left.map(|left| left.saturating_sub(slice));
         if left.is_some_and(|left| left.is_zero()) {
-            return Err(Errno::WOULD_BLOCK);
+            return Err(io::Error::from_raw_os_error(libc::EWOULDBLOCK));
         }
     }
 }

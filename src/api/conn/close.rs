@@ -143,8 +143,10 @@ impl Conn {
         true
     }
 
-    /// Replaces the stored descriptor; -1 detaches it. Unsent bytes of ours are written first.
+    /// Replaces the stored descriptor; a negative one detaches it. Unsent bytes of ours are written
+    /// first.
     pub fn set_socket(this: &Arc<Self>, fd: c_int) {
+        let fd = fd.max(-1);
         Self::write_out(this);
         socket::forget_mode(this.descriptor());
         {

@@ -52,30 +52,15 @@ impl Conn {
         opts: Option<&Arc<Opts>>,
         target: &Target<'_>,
     ) -> Option<Arc<Self>> {
-        error::remember(None);
         let settings = opts.map(|opts| opts.snapshot()).unwrap_or_default();
         let result = match ctx {
             Some(ctx) => Self::connect_in(ctx, opts, &settings, target),
-            None => Err(Failure::new(Kind::Argument, "ctx is NULL")),
+            None => Err(Failure::missing("ctx")),
         };
         if let Some(opts) = opts {
             Opts::release_if_needed(opts);
         }
-        match result {
-            Ok(conn) => Some(conn),
-            Err(failure) => {
-                if let Some(ctx) = ctx {
-                    log!(
-                        ctx,
-                        Level::Critical,
-                        "can't connect: {}",
-                        failure.text().to_string_lossy()
-                    );
-                }
-                error::remember(Some(failure));
-                None
-            }
-        }
+        error::constructed(result.inspect_err(|failure| failure.tell(ctx, "can't connect")))
     }
 
     fn connect_in(
@@ -85,7 +70,7 @@ impl Conn {
         target: &Target<'_>,
     ) -> Result<Arc<Self>, Failure> {
         let Some(host) = target.host else {
-            return Err(Failure::new(Kind::Argument, "host_ip is NULL"));
+            return Err(Failure::missing("host_ip"));
         };
         let budget = Duration::from_micros(u64::try_from(ctx.timeout()).unwrap_or(0));
         let deadline = Instant::now() + budget.min(Duration::from_secs(86_400));
@@ -299,16 +284,13 @@ pub fn connect_socket(
     port: &CStr,
     interface: Option<&CStr>,
 ) -> c_int {
-    let result = resolve::resolve(host, port, Family::V4, false).and_then(|addresses| {
-        connect::start_first(&addresses, interface).map_err(|error| error.to_string())
-    });
-    match result {
-        Ok(fd) => fd,
-        Err(text) => {
-            if let Some(ctx) = ctx {
-                log!(ctx, Level::Critical, "can't connect: {text}");
-            }
-            -1
-        }
-    }
+    let result = resolve::resolve(host, port, Family::V4, false)
+        .map_err(|text| Failure::new(Kind::Resolve, text))
+        .and_then(|addresses| {
+            connect::start_first(&addresses, interface)
+                .map_err(|error| Failure::new(Kind::Connect, error.to_string()))
+        });
+    result
+        .inspect_err(|failure| failure.tell(ctx, "can't connect"))
+        .unwrap_or(-1)
 }

@@ -143,11 +143,14 @@ impl Conn {
         place.store(u32::from(status), Ordering::Release);
     }
 
+    /// Why it ended, if something was wrong.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        relock(&self.cold).rare.as_ref()?.failure.clone()
+    }
+
     /// A `noPollError`.
     pub fn error(&self) -> c_int {
-        let cold = relock(&self.cold);
-        let failure = cold.rare.as_ref().and_then(|rare| rare.failure.as_ref());
-        failure.map_or(0, Failure::code)
+        self.failure().as_ref().map_or(0, Failure::code)
     }
 
     /// The same in words.

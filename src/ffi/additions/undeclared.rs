@@ -56,10 +56,10 @@ pub unsafe extern "C" fn nopoll_conn_produce_accept_key(
     })
 }
 
-/// Starts a TCP connection over IPv4.
+/// Starts a TCP connection over IPv4. `ctx` is for the log and may be NULL.
 ///
 /// Returns a non-blocking descriptor, connected or still connecting, which is the caller's; -1 when
-/// an argument is NULL or on failure, with `errno` as the system left it.
+/// `host` or `port` is NULL or on failure, with `errno` as the system left it.
 ///
 /// # Safety
 /// `ctx` is a handle, the others are texts.

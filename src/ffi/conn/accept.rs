@@ -2,11 +2,10 @@
 
 use std::ptr;
 
-use super::boundary::{boundary, boundary_making};
+use super::boundary::{boundary, boundary_errno};
 use super::convert::Handle;
 use crate::abi::types::{NOPOLL_SOCKET, noPollConn, noPollCtx, nopoll_bool};
-use crate::api::{Conn, Ctx};
-use crate::log::{Level, log};
+use crate::api::{Conn, Ctx, Errno};
 
 /// Accepts the next connection of a listener; waits for one unless the program has made the
 /// listener's descriptor non-blocking. `on_accept` runs in the call. The handshake goes on in later
@@ -14,8 +13,9 @@ use crate::log::{Level, log};
 /// descriptor is blocking, a TLS connection's is not.
 ///
 /// Returns the connection with one reference, the registry's: the caller has none, see
-/// `nopoll_conn_ref`. NULL when an argument is NULL, when it was refused, or on failure, with
-/// `errno` as the system left it: NOPOLL_EWOULDBLOCK when nobody is waiting.
+/// `nopoll_conn_ref`. NULL when an argument is NULL, when it was refused, or on failure, with the
+/// `errno` of accept(2): NOPOLL_EWOULDBLOCK when nobody is waiting. nopoll_conn_get_error (NULL)
+/// tells which.
 ///
 /// # Safety
 /// Both are handles.
@@ -24,14 +24,11 @@ pub unsafe extern "C" fn nopoll_conn_accept(
     ctx: *mut noPollCtx,
     listener: *mut noPollConn,
 ) -> *mut noPollConn {
-    boundary_making(ptr::null_mut(), || {
+    boundary_errno((ptr::null_mut(), Errno::Keep), || {
         // SAFETY: handles, as this function demands.
-        let (ctx, listener) = unsafe { (Ctx::retain(ctx)?, Conn::retain(listener)) };
-        let Some(listener) = listener else {
-            log!(&ctx, Level::Critical, "accept: listener is NULL");
-            return None;
-        };
-        Some(Conn::to_c(Some(Conn::accept(&ctx, &listener)?)))
+        let (ctx, listener) = unsafe { (Ctx::retain(ctx), Conn::retain(listener)) };
+        let (conn, errno) = Conn::accept(ctx.as_ref(), listener.as_ref());
+        Some((Conn::to_c(conn), errno))
     })
 }
 
@@ -49,16 +46,11 @@ pub unsafe extern "C" fn nopoll_conn_accept_socket(
     listener: *mut noPollConn,
     session: NOPOLL_SOCKET,
 ) -> *mut noPollConn {
-    boundary_making(ptr::null_mut(), || {
+    boundary(ptr::null_mut(), || {
         // SAFETY: handles, as this function demands.
-        let (ctx, listener) = unsafe { (Ctx::retain(ctx)?, Conn::retain(listener)) };
-        let Some(listener) = listener else {
-            log!(&ctx, Level::Critical, "accept_socket: listener is NULL");
-            return None;
-        };
-        Some(Conn::to_c(Some(Conn::accept_socket(
-            &ctx, &listener, session,
-        )?)))
+        let (ctx, listener) = unsafe { (Ctx::retain(ctx), Conn::retain(listener)) };
+        let conn = Conn::accept_socket(ctx.as_ref(), listener.as_ref(), session);
+        Some(Conn::to_c(conn))
     })
 }
 

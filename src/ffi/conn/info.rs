@@ -5,6 +5,7 @@ use std::ptr;
 
 use super::boundary::boundary;
 use super::convert::{Handle, ask, text};
+use super::refuse;
 use crate::abi::types::{noPollConn, noPollConnOpts, noPollPtr};
 use crate::api::ctx::settings::MAX_FRAME_DEFAULT;
 use crate::api::{Conn, Opts};
@@ -111,7 +112,11 @@ pub unsafe extern "C" fn nopoll_conn_set_accepted_protocol(
 ) {
     boundary((), || {
         // SAFETY: a handle and a text, as this function demands.
-        let (conn, protocol) = unsafe { (Conn::retain(conn)?, text(protocol)?) };
+        let (conn, protocol) = unsafe { (Conn::retain(conn)?, text(protocol)) };
+        let Some(protocol) = protocol else {
+            let call = "set_accepted_protocol";
+            return refuse(&conn, call, format_args!("protocol is NULL"));
+        };
         conn.set_accepted_protocol(protocol);
         Some(())
     });

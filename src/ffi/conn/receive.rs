@@ -5,10 +5,10 @@ use std::ptr;
 
 use super::boundary::{boundary, boundary_errno};
 use super::convert::{Handle, bytes_mut, size};
+use super::refuse;
 use crate::abi::types::{noPollConn, noPollMsg, nopoll_bool};
 use crate::api::{Conn, Errno};
 use crate::ffi::msg::to_c;
-use crate::log::{Level, log};
 
 /// Returns the next message of a connection, completing the opening handshake first and handling
 /// pings, pongs and close frames on the way; at most one frame is consumed. On a blocking
@@ -57,23 +57,11 @@ pub unsafe extern "C" fn nopoll_conn_read(
         // SAFETY: a handle, as this function demands.
         let conn = unsafe { Conn::retain(conn) }?;
         let Some(wanted) = size(bytes).filter(|&wanted| wanted > 0) else {
-            log!(
-                conn.ctx(),
-                Level::Critical,
-                "conn id {}: read: bytes is {bytes}",
-                conn.id()
-            );
-            return None;
+            return refuse(&conn, "read", format_args!("bytes is {bytes}"));
         };
         // SAFETY: a buffer, as this function demands.
         let Some(buffer) = (unsafe { bytes_mut(buffer, wanted) }) else {
-            log!(
-                conn.ctx(),
-                Level::Critical,
-                "conn id {}: read: buffer is NULL",
-                conn.id()
-            );
-            return None;
+            return refuse(&conn, "read", format_args!("buffer is NULL"));
         };
         Some(Conn::read(&conn, buffer, block != 0, timeout))
     })

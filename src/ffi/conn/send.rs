@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::boundary::{boundary, boundary_errno};
 use super::convert::{Handle, bytes, length as positive};
+use super::refuse;
 use crate::abi::types::{OpCode, noPollConn, noPollCtx, noPollOpCode, noPollPtr, nopoll_bool};
 use crate::api::{Conn, Errno, SendFrame};
-use crate::log::{Level, log};
 use crate::protocol::Mask;
 
 /// Sends text in one final frame. That it is UTF-8 is not checked. `length` -1 takes `content` up
@@ -115,17 +115,6 @@ pub unsafe extern "C" fn __nopoll_conn_send_common(
 const TEXT: noPollOpCode = OpCode::NOPOLL_TEXT_FRAME as noPollOpCode;
 const BINARY: noPollOpCode = OpCode::NOPOLL_BINARY_FRAME as noPollOpCode;
 
-/// Refuses an argument.
-fn refuse<T>(conn: &Arc<Conn>, what: std::fmt::Arguments<'_>) -> Option<T> {
-    log!(
-        conn.ctx(),
-        Level::Critical,
-        "conn id {}: send: {what}",
-        conn.id()
-    );
-    None
-}
-
 /// The five functions above.
 unsafe fn data(
     conn: *mut noPollConn,
@@ -139,7 +128,7 @@ unsafe fn data(
         // SAFETY: the callers' `conn` is a handle.
         let conn = unsafe { Conn::retain(conn) }?;
         if content.is_null() {
-            return refuse(&conn, format_args!("content is NULL"));
+            return refuse(&conn, "send", format_args!("content is NULL"));
         }
         let content = match (length, positive(length)) {
             (-1, _) if opcode != BINARY => {
@@ -148,7 +137,7 @@ unsafe fn data(
             }
             // SAFETY: a buffer, as the callers demand.
             (1.., Some(size)) => unsafe { bytes(content, size) }?,
-            _ => return refuse(&conn, format_args!("length is {length}")),
+            _ => return refuse(&conn, "send", format_args!("length is {length}")),
         };
         let frame = SendFrame {
             opcode,
@@ -197,14 +186,14 @@ pub unsafe extern "C" fn nopoll_conn_send_frame(
 /// The payload of a frame that may be empty.
 unsafe fn payload<'a>(conn: &Arc<Conn>, content: noPollPtr, length: c_long) -> Option<&'a [u8]> {
     let Some(size) = positive(length) else {
-        return refuse(conn, format_args!("length is {length}"));
+        return refuse(conn, "send", format_args!("length is {length}"));
     };
     if size == 0 {
         return Some(&[]);
     }
     // SAFETY: the callers' `content` is a buffer of `length` bytes.
     match unsafe { bytes(content.cast::<c_char>(), size) } {
-        None => refuse(conn, format_args!("content is NULL")),
+        None => refuse(conn, "send", format_args!("content is NULL")),
         content => content,
     }
 }

@@ -1,9 +1,11 @@
 //! The socket of a connection. It is the program's as much as the library's.
 
 use std::ffi::{c_char, c_int};
+use std::sync::Arc;
 
 use super::boundary::{boundary, boundary_errno};
 use super::convert::{Handle, bytes, bytes_mut, size};
+use super::refuse;
 use crate::abi::types::{NOPOLL_SOCKET, noPollConn, nopoll_bool};
 use crate::api::{Conn, Errno};
 use crate::transport::socket;
@@ -20,8 +22,8 @@ pub unsafe extern "C" fn nopoll_conn_socket(conn: *mut noPollConn) -> NOPOLL_SOC
     boundary(-1, || Some(Conn::socket(&unsafe { Conn::retain(conn) }?)))
 }
 
-/// Replaces the descriptor of a connection. The old one is not closed and no handler called. -1
-/// takes the descriptor away from the connection, which is dead then.
+/// Replaces the descriptor of a connection. The old one is not closed and no handler called. -1, or
+/// any negative number, takes the descriptor away from the connection, which is dead then.
 ///
 /// # Safety
 /// `conn` is a handle.
@@ -65,8 +67,9 @@ pub unsafe extern "C" fn nopoll_conn_default_receive(
     boundary_errno((-1, Errno::Set(libc::EINVAL)), || {
         // SAFETY: a handle, as this function demands.
         let conn = unsafe { Conn::retain(conn) }?;
+        let size = room(&conn, buffer, buffer_size)?;
         // SAFETY: a buffer, as this function demands.
-        let buffer = unsafe { bytes_mut(buffer, size(buffer_size)?) }?;
+        let buffer = unsafe { bytes_mut(buffer, size) }?;
         Some(Conn::default_receive(&conn, buffer))
     })
 }
@@ -89,8 +92,18 @@ pub unsafe extern "C" fn nopoll_conn_default_send(
     boundary_errno((-1, Errno::Set(libc::EINVAL)), || {
         // SAFETY: a handle, as this function demands.
         let conn = unsafe { Conn::retain(conn) }?;
+        let size = room(&conn, buffer, buffer_size)?;
         // SAFETY: a buffer, as this function demands.
-        let content = unsafe { bytes(buffer, size(buffer_size)?) }?;
+        let content = unsafe { bytes(buffer, size) }?;
         Some(Conn::default_send(&conn, content))
     })
+}
+
+/// The size of a buffer that there is.
+fn room(conn: &Arc<Conn>, buffer: *mut c_char, buffer_size: c_int) -> Option<usize> {
+    if buffer.is_null() {
+        return refuse(conn, "socket", format_args!("buffer is NULL"));
+    }
+    let what = format_args!("buffer_size is {buffer_size}");
+    size(buffer_size).or_else(|| refuse(conn, "socket", what))
 }
