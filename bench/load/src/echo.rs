@@ -12,11 +12,23 @@ use crate::options::Options;
 use crate::script::Script;
 use crate::stream::{Connector, Stream};
 
+/// How every connection is loaded.
+struct Load {
+    depth: u64,
+    canned: bool,
+}
+
 /// What is handed to the kernel at once, at most.
 const CHUNK: u64 = 256 * 1024;
 
 struct Conn {
     stream: Stream,
+    /// Frames made and not sent yet, from `unsent.1` on; unless they are canned.
+    unsent: (Vec<u8>, usize),
+    /// Messages made so far.
+    made: u64,
+    /// The beginning of a reply.
+    partial: Vec<u8>,
     /// Position in the stream of requests, and of replies.
     sent: u64,
     got: u64,
@@ -26,6 +38,10 @@ struct Conn {
 
 pub fn run(options: &Options) -> io::Result<()> {
     let script = Script::new(options);
+    let load = Load {
+        depth: options.depth as u64,
+        canned: options.canned,
+    };
     let connector = Connector::new(options.port, options.tls)?;
     let mut poll = Poll::new()?;
     let quiet = idle::open(options, &connector, options.idle)?;
@@ -35,6 +51,9 @@ pub fn run(options: &Options) -> io::Result<()> {
         stream.register(&poll, i)?;
         conns.push(Conn {
             stream,
+            unsent: (Vec::new(), 0),
+            made: 0,
+            partial: Vec::new(),
             sent: 0,
             got: 0,
             begun: vec![Instant::now(); options.depth],
@@ -47,7 +66,7 @@ pub fn run(options: &Options) -> io::Result<()> {
     let mut measured = None;
     let (mut messages, mut before) = (0, 0);
     for conn in &mut conns {
-        conn.send(&script, options.depth as u64)?;
+        conn.send(&script, &load)?;
     }
     let mut events = Events::with_capacity(1024);
     let (begun, ended) = loop {
@@ -66,8 +85,8 @@ pub fn run(options: &Options) -> io::Result<()> {
         }
         for event in &events {
             let conn = &mut conns[event.token().0];
-            messages += conn.receive(&script, &mut buffer, &mut latency)?;
-            conn.send(&script, options.depth as u64)?;
+            messages += conn.receive(&script, &load, &mut buffer, &mut latency)?;
+            conn.send(&script, &load)?;
         }
     };
     drop(quiet);
@@ -86,35 +105,55 @@ pub fn run(options: &Options) -> io::Result<()> {
 
 impl Conn {
     /// Sends what may be in flight beyond what is.
-    fn send(&mut self, script: &Script, depth: u64) -> io::Result<()> {
+    fn send(&mut self, script: &Script, load: &Load) -> io::Result<()> {
         let record = script.requests.record();
-        let allowed = (self.got / script.replies.record() + depth) * record;
+        let allowed = (self.got / script.replies.record() + load.depth) * record;
         if self.sent == allowed {
             return Ok(());
         }
         let now = Instant::now();
         while self.sent < allowed {
-            let bytes = script
-                .requests
-                .from(self.sent, (allowed - self.sent).min(CHUNK));
-            let n = match self.stream.write(bytes) {
+            let n = if load.canned {
+                let most = (allowed - self.sent).min(CHUNK);
+                self.stream.write(script.requests.from(self.sent, most))
+            } else {
+                self.make(script, allowed / record);
+                self.stream.write(&self.unsent.0[self.unsent.1..])
+            };
+            let n = match n {
                 Ok(n) => n as u64,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),
             };
+            self.unsent.1 += n as usize;
             let first = self.sent.div_ceil(record);
             self.sent += n;
             for message in first..self.sent.div_ceil(record) {
-                self.begun[(message % depth) as usize] = now;
+                self.begun[(message % load.depth) as usize] = now;
             }
         }
         Ok(())
+    }
+
+    /// Makes frames up to message `end`, unless there are some.
+    fn make(&mut self, script: &Script, end: u64) {
+        let (frames, written) = &mut self.unsent;
+        if *written < frames.len() {
+            return;
+        }
+        frames.clear();
+        *written = 0;
+        while self.made < end && frames.len() < CHUNK as usize {
+            script.build(self.made, frames);
+            self.made += 1;
+        }
     }
 
     /// Takes and checks what has come; returns how many messages that completes.
     fn receive(
         &mut self,
         script: &Script,
+        load: &Load,
         buffer: &mut [u8],
         latency: &mut Latency,
     ) -> io::Result<u64> {
@@ -127,7 +166,12 @@ impl Conn {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
             };
-            if !script.replies.matches(self.got, &buffer[..n]) {
+            let right = if load.canned {
+                script.replies.matches(self.got, &buffer[..n])
+            } else {
+                self.check(script, &mut buffer[..n])
+            };
+            if !right {
                 return Err(io::Error::other(format!(
                     "wrong reply within {n} bytes at byte {} of the stream",
                     self.got
@@ -144,5 +188,31 @@ impl Conn {
             }
         }
         Ok(self.got / record - before)
+    }
+
+    /// Takes the replies apart that `bytes` complete.
+    fn check(&mut self, script: &Script, mut bytes: &mut [u8]) -> bool {
+        let record = script.replies.record() as usize;
+        let mut number = self.got / record as u64;
+        if !self.partial.is_empty() {
+            let missing = (record - self.partial.len()).min(bytes.len());
+            let (now, later) = bytes.split_at_mut(missing);
+            self.partial.extend_from_slice(now);
+            bytes = later;
+            if self.partial.len() < record {
+                return true;
+            }
+            if !script.is_answer(number, &mut self.partial) {
+                return false;
+            }
+            self.partial.clear();
+            number += 1;
+        }
+        let mut replies = bytes.chunks_exact_mut(record);
+        let right = (&mut replies)
+            .zip(number..)
+            .all(|(reply, number)| script.is_answer(number, reply));
+        self.partial.extend_from_slice(replies.into_remainder());
+        right
     }
 }

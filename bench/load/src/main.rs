@@ -8,8 +8,9 @@
 //! | `setup` | connections set up and closed per second |
 //! | `idle` | nothing: opens connections and holds them until its input ends |
 //!
-//! It runs on one thread. What it sends is built beforehand, and so is what must come back: a reply
-//! is checked by comparing memory, so that the server is the slower side.
+//! It runs on one thread. By default it does what a client has to do for every message: makes the
+//! frame, masks it, takes the reply apart and compares it. With `--canned` all of it is laid out
+//! beforehand, and a reply is checked by comparing memory: then the server is the slower side by far.
 
 mod echo;
 mod handshake;

@@ -9,6 +9,8 @@ usage: load echo|sink|setup|idle [OPTION]... PORT
   --depth N        messages in flight per connection (1)
   --size BYTES     of a message (100)
   --text           text messages, of several scripts; otherwise binary ones
+  --canned         send frames that were built beforehand and only compare what comes back;
+                   otherwise each frame is built, masked, parsed and checked, as a client does
   --raw            no WebSocket: the server sends back what it gets
   --tls            TLS 1.3
   --idle N         echo: so many more connections that stay idle (0)
@@ -30,6 +32,7 @@ pub struct Options {
     pub depth: usize,
     pub size: usize,
     pub text: bool,
+    pub canned: bool,
     pub raw: bool,
     pub tls: bool,
     pub idle: usize,
@@ -52,6 +55,7 @@ impl Options {
             depth: 1,
             size: 100,
             text: false,
+            canned: false,
             raw: false,
             tls: false,
             idle: 0,
@@ -68,6 +72,7 @@ impl Options {
                 "--depth" => options.depth = number(&value()?)?,
                 "--size" => options.size = number(&value()?)?,
                 "--text" => options.text = true,
+                "--canned" => options.canned = true,
                 "--raw" => options.raw = true,
                 "--tls" => options.tls = true,
                 "--idle" => options.idle = number(&value()?)?,

@@ -53,6 +53,9 @@ impl Ring {
 pub struct Script {
     pub requests: Ring,
     pub replies: Ring,
+    messages: Vec<Vec<u8>>,
+    first: u8,
+    raw: bool,
 }
 
 /// So many different messages, unless they are large.
@@ -74,10 +77,7 @@ impl Script {
         let first = if options.text { 0x81 } else { 0x82 };
         let frames: Vec<_> = (0..)
             .zip(&messages)
-            .map(|(i, message)| {
-                let key = (0x9e37_79b9_u32.wrapping_mul(i + 1)).to_be_bytes();
-                frame(first, Some(key), message)
-            })
+            .map(|(i, message)| frame(first, Some(key(i)), message))
             .collect();
         let replies: Vec<_> = if options.raw {
             frames.clone()
@@ -87,27 +87,83 @@ impl Script {
         Self {
             requests: Ring::new(&frames),
             replies: Ring::new(&replies),
+            messages,
+            first,
+            raw: options.raw,
         }
+    }
+
+    fn message(&self, number: u64) -> &[u8] {
+        &self.messages[(number % self.messages.len() as u64) as usize]
+    }
+
+    /// Appends a message as a client sends it: in a frame made for it, under a key of its own.
+    pub fn build(&self, number: u64, out: &mut Vec<u8>) {
+        let payload = self.message(number);
+        let key = key(number);
+        header(self.first, Some(key), payload.len(), out);
+        let start = out.len();
+        out.extend_from_slice(payload);
+        mask(key, &mut out[start..]);
+    }
+
+    /// Whether `reply`, a whole record, answers a message; takes it apart as a client does.
+    pub fn is_answer(&self, number: u64, reply: &mut [u8]) -> bool {
+        let payload = self.message(number);
+        let mut expected = Vec::with_capacity(14);
+        let key = self.raw.then(|| key(number));
+        header(self.first, key, payload.len(), &mut expected);
+        let (head, body) = reply.split_at_mut(expected.len());
+        if let Some(key) = key {
+            mask(key, body);
+        }
+        head == expected && body == payload
     }
 }
 
-fn frame(first: u8, key: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
-    let mask = if key.is_some() { 0x80 } else { 0 };
-    let mut frame = vec![first];
-    match payload.len() {
-        len @ 0..=125 => frame.push(mask | len as u8),
-        len @ 126..=0xffff => {
-            frame.push(mask | 126);
-            frame.extend((len as u16).to_be_bytes());
+/// Differs from message to message, and is known when the reply comes.
+fn key(number: u64) -> [u8; 4] {
+    let mixed = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    ((mixed >> 32) as u32).to_ne_bytes()
+}
+
+fn mask(key: [u8; 4], bytes: &mut [u8]) {
+    let half = u64::from(u32::from_ne_bytes(key));
+    let word = half << 32 | half;
+    let mut words = bytes.chunks_exact_mut(8);
+    for chunk in &mut words {
+        let mut plain = [0; 8];
+        plain.copy_from_slice(chunk);
+        chunk.copy_from_slice(&(u64::from_ne_bytes(plain) ^ word).to_ne_bytes());
+    }
+    for (byte, key) in words.into_remainder().iter_mut().zip(key.iter().cycle()) {
+        *byte ^= key;
+    }
+}
+
+fn header(first: u8, key: Option<[u8; 4]>, size: usize, out: &mut Vec<u8>) {
+    let masked = if key.is_some() { 0x80 } else { 0 };
+    out.push(first);
+    match size {
+        0..=125 => out.push(masked | size as u8),
+        126..=0xffff => {
+            out.push(masked | 126);
+            out.extend_from_slice(&(size as u16).to_be_bytes());
         }
-        len => {
-            frame.push(mask | 127);
-            frame.extend((len as u64).to_be_bytes());
+        _ => {
+            out.push(masked | 127);
+            out.extend_from_slice(&(size as u64).to_be_bytes());
         }
     }
-    let key = key.inspect(|key| frame.extend(key)).unwrap_or_default();
-    let masked = payload.iter().zip(key.iter().cycle());
-    frame.extend(masked.map(|(byte, key)| byte ^ key));
+    out.extend_from_slice(key.as_ref().map_or(&[], |key| key));
+}
+
+fn frame(first: u8, key: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::new();
+    header(first, key, payload.len(), &mut frame);
+    let start = frame.len();
+    frame.extend_from_slice(payload);
+    mask(key.unwrap_or_default(), &mut frame[start..]);
     frame
 }
 

@@ -1,0 +1,180 @@
+"""Runs servers and what loads them, on different cores; counts what hardly depends on the machine."""
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+SERVER_CORE, LOAD_CORE = 0, 1
+IDLE, IDLE_TLS = 5000, 1000
+CROWD = 18000
+
+
+def pinned(core):
+    core = core % os.cpu_count()
+    return lambda: os.sched_setaffinity(0, {core})
+
+
+def cpu_model():
+    names = re.findall(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.M)
+    return names[0] if names else "unknown CPU"
+
+
+class Server:
+    """A server on its core; `wrap` is a tool to run it under."""
+
+    def __init__(self, command, wrap=()):
+        self.process = subprocess.Popen([*wrap, *map(str, command)], stdout=subprocess.PIPE, text=True,
+                                        preexec_fn=pinned(SERVER_CORE))
+        line = self.process.stdout.readline()
+        self.port = int(line.split()[1])
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+
+    def cpu_ns(self):
+        return int(Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[0])
+
+    def private_bytes(self):
+        text = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
+        return 1024 * sum(int(n) for n in re.findall(r"^Private_Dirty:\s+(\d+)", text, re.M))
+
+    def load(self, program, command, raw, seconds):
+        """One run of the load generator; its figures, and the server's CPU time per message."""
+        before = self.cpu_ns()
+        out = subprocess.run([str(program), *command, *(["--raw"] if raw else []), "--seconds", str(seconds),
+                              str(self.port)], capture_output=True, text=True, preexec_fn=pinned(LOAD_CORE))
+        if out.returncode != 0:
+            raise SystemExit(f"{' '.join(command)}: {out.stderr}")
+        result = json.loads(out.stdout)
+        result["cpu_ns"] = (self.cpu_ns() - before) / max(result.get("total", 0), 1)
+        return result
+
+
+def idle_bytes(command, load, count, flags=()):
+    """Growth of the server's private memory per idle connection."""
+    server = Server(command)
+    try:
+        # What the first connections bring about once isn't theirs.
+        warm = hold(load, server.port, 50, flags)
+        warm.stop()
+        before = server.private_bytes()
+        held = hold(load, server.port, count, flags)
+        grown = server.private_bytes() - before
+        held.stop()
+        return grown / count
+    finally:
+        server.stop()
+
+
+class hold:
+    """Idle connections, until stopped."""
+
+    def __init__(self, load, port, count, flags=()):
+        command = [str(load), "idle", "--connections", str(count), *flags, str(port)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        preexec_fn=pinned(LOAD_CORE))
+        self.process.stdout.readline()
+        time.sleep(0.3)
+
+    def stop(self):
+        self.process.communicate("")
+
+
+def system_calls(echo, load):
+    """System calls of the server per echoed message, as strace counts them."""
+    with tempfile.NamedTemporaryFile("r") as counts:
+        # -D: the server is our child, strace its grandchild.
+        server = Server([echo], ["strace", "-D", "-f", "-c", "-o", counts.name])
+        try:
+            run = server.load(load, ["echo", "--connections", "100"], False, 1.0)
+        finally:
+            server.stop()
+        while not Path(counts.name).read_text().rstrip().endswith("total"):
+            time.sleep(0.1)
+        calls = {name: int(n) for n, name in
+                 re.findall(r"^\s*\S+\s+\S+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(\w+)$", counts.read(), re.M)
+                 if name != "total"}
+    of_messages = ("recvfrom", "recvmsg", "read", "sendto", "sendmsg", "write", "writev", "epoll_wait",
+                   "epoll_pwait", "futex", "fcntl", "poll", "ppoll", "ioctl", "getsockopt")
+    return sum(calls.get(name, 0) for name in of_messages) / run["total"]
+
+
+def instructions(echo, load, depth):
+    """User-space instructions of the server per echoed message, as callgrind counts them."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = Server([echo], ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={folder}/out"])
+        try:
+            run = server.load(load, ["echo", "--connections", "50", "--depth", str(depth)], False, 1.0)
+        finally:
+            server.stop()
+        total = re.search(r"^(?:summary|totals): (\d+)", Path(folder, "out").read_text(), re.M)
+        return int(total.group(1)) / run["total"]
+
+
+def stripped_size(library):
+    with tempfile.NamedTemporaryFile() as copy:
+        shutil.copyfile(library, copy.name)
+        subprocess.run(["strip", copy.name], check=True)
+        return os.path.getsize(copy.name)
+
+
+def facts(programs, progress, wanted, quick):
+    """The rows that are no race."""
+    found = []
+
+    def add(row, what, value, target, unit, better="less"):
+        found.append({"row": row, "what": what, "value": value, "target": target, "unit": unit, "better": better})
+
+    if wanted("P7"):
+        progress("P7: idle connections")
+        add("P7", "memory per idle connection", idle_bytes([programs.echo], programs.load, IDLE), 800, "B")
+        for name, path in programs.peers.items():
+            add("P7", f"the same, {name}", idle_bytes([path], programs.load, IDLE), None, "B")
+        progress("P7: idle TLS connections")
+        tls = programs.tls_arguments()
+        ours = idle_bytes([programs.echo, *tls], programs.load, IDLE_TLS, ["--tls"])
+        raw = idle_bytes([programs.raw, *tls], programs.load, IDLE_TLS, ["--tls", "--raw"])
+        add("P7", "memory per idle TLS connection, of a plain OpenSSL server's", ours / raw, 0.5, "x")
+    if wanted("P8") and not quick:
+        progress("P8: 10 connections alone, and among 18 000 idle ones")
+        rates = {}
+        for crowd in (0, CROWD):
+            server = Server([programs.echo])
+            try:
+                runs = [server.load(programs.load, ["echo", "--connections", "10", "--idle", str(crowd)], False, 2)
+                        for _ in range(3)]
+                rates[crowd] = sorted(run["cpu_ns"] for run in runs)[1]
+                if crowd:
+                    # The first run's count holds the set-up of the crowd.
+                    held = hold(programs.load, server.port, crowd)
+                    runs = [server.load(programs.load, ["echo", "--connections", "10"], False, 2) for _ in range(3)]
+                    rates[crowd] = sorted(run["cpu_ns"] for run in runs)[1]
+                    held.stop()
+            finally:
+                server.stop()
+        add("P8", "CPU time per message of 10 busy connections, alone / among 18 000 idle",
+            rates[0] / rates[CROWD], 0.95, "x", "more")
+    if wanted("P9") and shutil.which("strace"):
+        progress("P9: system calls per message")
+        add("P9", "system calls per echoed message, 100 connections", system_calls(programs.echo, programs.load),
+            2.05, "")
+    if wanted("P9") and shutil.which("valgrind"):
+        progress("instructions per message")
+        for depth in (1, 32):
+            add("", f"user-space instructions per echoed message, {depth} in flight",
+                instructions(programs.echo, programs.load, depth), None, "")
+    if wanted("P10"):
+        progress("P10: masking and validation against memcpy")
+        out = subprocess.run([str(programs.micro)], capture_output=True, text=True, check=True,
+                             preexec_fn=pinned(SERVER_CORE)).stdout
+        for what, value in json.loads(out).items():
+            add("P10", what, value, {"mask": 0.9}.get(what.split()[0], 0.7), "x memcpy", "more")
+    if wanted("P12"):
+        add("P12", "libnopoll.so, stripped, all features", stripped_size(programs.so) / 1024, 700, "KB")
+    return found

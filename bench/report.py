@@ -1,0 +1,92 @@
+"""The outcome as a table, a page and a chart."""
+
+SERVERS = ["nopoll", "uWebSockets", "fastwebsockets", "libwebsockets"]
+COLOURS = {"nopoll": "#2f6f4f", "uWebSockets": "#b5651d", "fastwebsockets": "#5b7ca3", "libwebsockets": "#9a8c98"}
+
+
+def met(value, target, better="more"):
+    if target is None:
+        return ""
+    return "yes" if (value >= target if better == "more" else value <= target) else "no"
+
+
+def number(value, unit=""):
+    text = f"{value:,.0f}" if value >= 100 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
+    return f"{text} {unit}".strip()
+
+
+def table(outcome):
+    """Ratios to the raw server, in Markdown."""
+    names = [n for n in SERVERS if any(n in entry["servers"] for entry in outcome["speed"])]
+    lines = ["| row | work | raw, per s | " + " | ".join(names) + " | spread | CPU | target | met |",
+             "|---|---|---|" + "---|" * len(names) + "---|---|---|---|"]
+    for entry in outcome["speed"]:
+        servers, ours = entry["servers"], entry["servers"]["nopoll"]
+        ratios = [f"{servers[n]['ratio']:.2f}" if n in servers else "" for n in names]
+        ratios[0] = f"**{ratios[0]}**"
+        low, high = ours["spread"]
+        target = entry["target"]
+        lines.append(f"| {entry['row']} | {entry['work']} | {number(servers['raw']['rate'])} | "
+                     + " | ".join(ratios) + f" | {low:.2f}–{high:.2f} | {ours['cpu_ratio']:.2f} | "
+                     + f"{'' if target is None else f'{target:.2f}'} | {met(ours['ratio'], target)} |")
+    if not outcome["speed"]:
+        lines = []
+    lines += ["", "| row | what | value | target | met |", "|---|---|---|---|---|"]
+    for fact in outcome["facts"]:
+        target = "" if fact["target"] is None else number(fact["target"], fact["unit"])
+        lines.append(f"| {fact['row']} | {fact['what']} | {number(fact['value'], fact['unit'])} | {target} | "
+                     f"{met(fact['value'], fact['target'], fact['better'])} |")
+    return "\n".join(lines).strip()
+
+
+def page(outcome):
+    return f"""# Benchmarks
+
+Made with `{outcome['command'].strip()}` on {outcome['made']}: {outcome['machine']}. The server runs on
+one core, the load generator on another, over loopback. {outcome['rounds']} rounds of
+{outcome['seconds']:g} s each, servers in turn (A B A B), medians. Everything in default settings,
+`cargo build --release`. `bench/README.md` says what each program does.
+
+A number in the column of a server is its rate as a ratio of the *raw* server's: an epoll loop (for
+TLS with OpenSSL) that sends back what it gets and looks at nothing. The spread is that of our rounds.
+*CPU* is the processor time the raw server needs per message, divided by ours: other load on the
+machine hardly touches it.
+
+![Ratios to the raw server](benchmarks.svg)
+
+{table(outcome)}
+"""
+
+
+def chart(outcome):
+    """Bars of the ratios, one group per workload."""
+    entries = outcome["speed"]
+    names = [n for n in SERVERS if any(n in entry["servers"] for entry in entries)]
+    bar, gap, left, width = 12, 14, 330, 420
+    top = 46
+    height = top + sum(gap + bar * sum(n in e["servers"] for n in names) for e in entries) + 20
+    most = max([1.0] + [e["servers"][n]["ratio"] for e in entries for n in names if n in e["servers"]])
+    scale = width / most
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 70}" height="{height}" '
+           'font-family="sans-serif" font-size="11">',
+           '<rect width="100%" height="100%" fill="#ffffff"/>']
+    for place, name in enumerate(names):
+        out.append(f'<rect x="{12 + place * 130}" y="12" width="11" height="11" fill="{COLOURS[name]}"/>'
+                   f'<text x="{28 + place * 130}" y="22">{name}</text>')
+    limit = left + scale
+    out.append(f'<line x1="{limit:.1f}" y1="{top - 8}" x2="{limit:.1f}" y2="{height - 12}" '
+               'stroke="#888888" stroke-dasharray="3 3"/>'
+               f'<text x="{limit:.1f}" y="{top - 11}" text-anchor="middle" fill="#666666">raw = 1</text>')
+    y = top
+    for entry in entries:
+        shown = [n for n in names if n in entry["servers"]]
+        middle = y + bar * len(shown) / 2 + 4
+        out.append(f'<text x="{left - 8}" y="{middle:.1f}" text-anchor="end">{entry["row"]}: {entry["work"]}</text>')
+        for name in shown:
+            ratio = entry["servers"][name]["ratio"]
+            out.append(f'<rect x="{left}" y="{y}" width="{ratio * scale:.1f}" height="{bar - 2}" '
+                       f'fill="{COLOURS[name]}"/><text x="{left + ratio * scale + 4:.1f}" y="{y + 9}">{ratio:.2f}</text>')
+            y += bar
+        y += gap
+    out.append("</svg>")
+    return "\n".join(out) + "\n"

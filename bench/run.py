@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""Measures the library's echo server beside its limit and its peers; see README.md.
+
+    run.py [--quick] [--rounds N] [--seconds S] [--out DIR] [ROW...]
+
+ROW is one of P1 ... P12; without any, all are measured. Writes benchmarks.md, .json and .svg into
+DIR (docs), of a partial run into target/bench.
+"""
+import argparse
+import datetime
+import json
+import os
+import platform
+import statistics
+import sys
+from pathlib import Path
+
+import build
+import measure
+import report
+
+# Each workload: (id, text, load command, raw server's arguments, our server's, peers?, target)
+WORKLOADS = [
+    ("P1", "20 B, 100 connections, one in flight", "echo --connections 100 --size 20", {}, True, 0.97),
+    ("P1", "125 B, 50 connections, one in flight", "echo --connections 50 --size 125", {}, True, 0.97),
+    ("P1", "125 B text, 50 connections, one in flight", "echo --connections 50 --size 125 --text", {}, True, 0.97),
+    ("P2", "100 B, 50 connections, 32 in flight", "echo --connections 50 --depth 32", {}, True, 0.95),
+    ("P2", "100 B text, 50 connections, 32 in flight", "echo --connections 50 --depth 32 --text", {}, True, 0.95),
+    ("P2", "100 B, 32 in flight, canned frames", "echo --connections 50 --depth 32 --canned", {}, True, None),
+    ("P3", "16 KB, 500 connections", "echo --connections 500 --size 16384 --canned", {}, True, 0.90),
+    ("P4", "1 MB, 4 connections, 2 in flight", "echo --connections 4 --depth 2 --size 1000000 --canned", {}, True, 0.88),
+    ("P4", "1 MB text, 4 connections, 2 in flight", "echo --connections 4 --depth 2 --size 1000000 --text --canned", {}, True, 0.80),
+    ("P5", "TLS 1.3, 512 B, 100 connections", "echo --connections 100 --size 512 --tls", {"tls": True}, False, 0.95),
+    ("P6", "set up and closed, 50 at a time", "setup --connections 50", {"raw": ["--setup"]}, False, 0.90),
+    ("one way", "100 B, 50 connections, client to server", "sink --connections 50",
+     {"raw": ["--sink"], "ours": ["--sink"]}, False, None),
+    ("one way", "64 KB, 4 connections, client to server", "sink --connections 4 --size 65536",
+     {"raw": ["--sink"], "ours": ["--sink"]}, False, None),
+]
+
+
+def progress(text):
+    print(f"[{datetime.datetime.now():%H:%M:%S}] {text}", file=sys.stderr, flush=True)
+
+
+def compare(workload, programs, args):
+    """One workload on every server, interleaved; the medians and their spread."""
+    row, text, command, options, with_peers, target = workload
+    tls = programs.tls_arguments() if options.get("tls") else []
+    servers = {"raw": measure.Server([programs.raw, *options.get("raw", []), *tls]),
+               "nopoll": measure.Server([programs.echo, *options.get("ours", []), *tls])}
+    if with_peers:
+        servers |= {name: measure.Server([path]) for name, path in programs.peers.items()}
+    results = {name: [] for name in servers}
+    try:
+        for turn in range(args.rounds):
+            for name, server in servers.items():
+                progress(f"{row}: {text}: {name}, {turn + 1} of {args.rounds}")
+                raw = name == "raw" and command.split()[0] != "setup"
+                results[name].append(server.load(programs.load, command.split(), raw, args.seconds))
+    finally:
+        for server in servers.values():
+            server.stop()
+    base = statistics.median(one["rate"] for one in results["raw"])
+    base_cpu = statistics.median(one["cpu_ns"] for one in results["raw"])
+    entry = {"row": row, "work": text, "target": target, "servers": {}}
+    for name, runs in results.items():
+        rates = [one["rate"] for one in runs]
+        entry["servers"][name] = {
+            "rate": statistics.median(rates),
+            "ratio": statistics.median(rates) / base,
+            "spread": [min(rates) / base, max(rates) / base],
+            "cpu_ns": statistics.median(one["cpu_ns"] for one in runs),
+            "cpu_ratio": base_cpu / statistics.median(one["cpu_ns"] for one in runs),
+            "p50_us": statistics.median(one.get("p50_us", 0) for one in runs),
+            "p99_us": statistics.median(one.get("p99_us", 0) for one in runs),
+        }
+    return entry
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="a short look: one round of half a second, no peers")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("rows", nargs="*")
+    args = parser.parse_args()
+    if args.quick:
+        args.rounds, args.seconds = 1, 0.5
+    wanted = lambda row: not args.rows or row in args.rows
+    whole = not args.rows and not args.quick
+    out = args.out or (build.ROOT / "docs" if whole else build.OUT)
+
+    programs = build.everything(progress, peers=not args.quick)
+    outcome = {
+        "made": datetime.date.today().isoformat(),
+        "command": "scripts/bench.sh " + " ".join(sys.argv[1:]),
+        "machine": f"{measure.cpu_model()}, {os.cpu_count()} cores, Linux {platform.release()}",
+        "rounds": args.rounds, "seconds": args.seconds,
+        "load_before": os.getloadavg()[0],
+        "speed": [compare(w, programs, args) for w in WORKLOADS if wanted(w[0])],
+        "facts": measure.facts(programs, progress, wanted, quick=args.quick),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "benchmarks.json").write_text(json.dumps(outcome, indent=1) + "\n")
+    (out / "benchmarks.svg").write_text(report.chart(outcome))
+    (out / "benchmarks.md").write_text(report.page(outcome))
+    print(report.table(outcome))
+    progress(f"written to {out}")
+
+
+if __name__ == "__main__":
+    main()
