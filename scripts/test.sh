@@ -50,7 +50,7 @@ stage() {
 }
 
 install() {
-    scripts/need.sh cmake make clang valgrind pkg-config doxygen g++ \
+    scripts/need.sh cmake make clang valgrind pkg-config doxygen g++ openssl \
         /usr/include/openssl/ssl.h=libssl-dev /usr/include/zlib.h=zlib1g-dev &&
         # clang's sanitizer runtimes come in a package of their own.
         scripts/need.sh "/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.asan-*.a=libclang-rt-$(

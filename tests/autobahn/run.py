@@ -212,8 +212,9 @@ def told(counter):
 SUMMARY = """# Autobahn results
 
 Written by `tests/autobahn/run.py`, which runs the suite against `tests/autobahn/testee_server.c` and
-`tests/autobahn/testee_client.c`: C programs that use nothing but the public header. Every close was
-clean. INFORMATIONAL is the suite's word for cases that it passes no judgement on.
+`tests/autobahn/testee_client.c`: C programs that use nothing but the public header. A case whose
+close isn't clean has failed. INFORMATIONAL is the suite's word for cases that it passes no judgement
+on.
 """
 
 
