@@ -78,6 +78,18 @@ static void check_arrived (struct arriving *arriving, struct zip *zip, struct wi
   CHECK_MEM (unpacked, size, noise, SIZE);
 }
 
+/* Has the library write what is pending; with what arrives it is one frame, the noise. */
+static void finish (struct arriving *arriving, struct zip *zip, struct wire_pair *pair)
+{
+  while (nopoll_conn_pending_write_bytes (pair->conn) > 0) {
+    take (arriving, pair->peer);
+    nopoll_conn_complete_pending_write (pair->conn);
+  }
+  while (take (arriving, pair->peer) > 0)
+    ;
+  check_arrived (arriving, zip, pair);
+}
+
 TEST (a_short_compressed_frame_is_counted_when_it_is_out)
 {
   int server;
@@ -139,13 +151,7 @@ TEST (frames_that_are_refused_are_not_missed_by_the_peer)
     CHECK_INT (nopoll_conn_send_binary (pair.conn, noise, SIZE), -1);
     CHECK (!nopoll_conn_send_ping (pair.conn));
   }
-  while (nopoll_conn_pending_write_bytes (pair.conn) > 0) {
-    take (&arriving, pair.peer);
-    nopoll_conn_complete_pending_write (pair.conn);
-  }
-  while (take (&arriving, pair.peer) > 0)
-    ;
-  check_arrived (&arriving, &zip, &pair);
+  finish (&arriving, &zip, &pair);
   for (i = 0; i < 3; i++) {
     CHECK_INT (nopoll_conn_send_text (pair.conn, text, -1), sizeof text - 1);
     zip_expect (&zip, &pair, 0x81, text, sizeof text - 1);
@@ -211,13 +217,7 @@ TEST (a_frame_withdrawn_at_a_send_timeout_is_not_missed_by_the_peer)
   CHECK_INT (errno, NOPOLL_EWOULDBLOCK);
   CHECK_INT (nopoll_conn_send_text (pair.conn, text, -1), -1);
   CHECK_INT (errno, NOPOLL_EWOULDBLOCK);
-  while (nopoll_conn_pending_write_bytes (pair.conn) > 0) {
-    take (&arriving, pair.peer);
-    nopoll_conn_complete_pending_write (pair.conn);
-  }
-  while (take (&arriving, pair.peer) > 0)
-    ;
-  check_arrived (&arriving, &zip, &pair);
+  finish (&arriving, &zip, &pair);
   CHECK_INT (nopoll_conn_send_text (pair.conn, text, -1), sizeof text - 1);
   zip_expect (&zip, &pair, 0x81, text, sizeof text - 1);
   close_zipped (&pair, &zip);
