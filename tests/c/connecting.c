@@ -423,6 +423,53 @@ TEST (ids_are_unique_and_increase)
   close (listening);
 }
 
+static volatile int looking, unfinished;
+
+static nopoll_bool look_at (noPollCtx *ctx, noPollConn *conn, noPollPtr data)
+{
+  /* -1 is one that has been closed meanwhile. */
+  if (nopoll_conn_socket (conn) == 0 || nopoll_conn_host (conn) == NULL
+      || nopoll_conn_port (conn) == NULL || nopoll_conn_get_host_header (conn) == NULL)
+    unfinished++;
+  return nopoll_false;
+}
+
+static void *keep_looking (void *data)
+{
+  while (looking)
+    nopoll_ctx_foreach_conn ((noPollCtx *) data, look_at, NULL);
+  return NULL;
+}
+
+/* Q03 */
+TEST (nobody_sees_a_connection_that_is_not_filled_in)
+{
+  noPollCtx *ctx = nopoll_ctx_new ();
+  int listening = wire_listen ();
+  pthread_t thread;
+  int i;
+
+  looking = 1;
+  unfinished = 0;
+  pthread_create (&thread, NULL, keep_looking, ctx);
+  for (i = 0; i < 200; i++) {
+    noPollConn *conn = nopoll_conn_new (ctx, "127.0.0.1", wire_port_text (listening), NULL, NULL,
+                                        NULL, NULL);
+
+    CHECK (nopoll_conn_is_ok (conn));
+    nopoll_conn_ref (conn);
+    nopoll_ctx_unregister_conn (ctx, conn);
+    nopoll_conn_close (conn);
+    nopoll_conn_unref (conn);
+    close (wire_accept (listening));
+  }
+  looking = 0;
+  pthread_join (thread, NULL);
+  CHECK_INT (unfinished, 0);
+  nopoll_ctx_unref (ctx);
+  close (listening);
+}
+
 TEST (bare_sockets_can_be_made_and_tuned)
 {
   noPollConnOpts *opts = nopoll_conn_opts_new ();
@@ -466,4 +513,5 @@ TESTS (CASE (the_library_makes_sockets_that_are_not_blocking_not_delayed_and_inh
        CASE (a_request_larger_than_the_sockets_buffer_arrives_whole),
        CASE (a_request_that_nobody_takes_in_time_gives_a_dead_connection),
        CASE (ids_are_unique_and_increase),
+       CASE (nobody_sees_a_connection_that_is_not_filled_in),
        CASE (bare_sockets_can_be_made_and_tuned))

@@ -275,6 +275,7 @@ TEST (ipv6_addresses_are_used_and_named_as_given)
   end (&place);
 }
 
+/* Q08 */
 TEST (the_automatic_constructors_use_whichever_family_answers)
 {
   struct place place;

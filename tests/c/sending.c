@@ -73,6 +73,9 @@ TEST (a_length_of_minus_one_means_the_text_up_to_its_end)
     expect_bytes (pair.peer, 0x81, !server, "", 0);
     CHECK_INT (nopoll_conn_send_text (pair.conn, "with NUL", 9), 9);
     expect_bytes (pair.peer, 0x81, !server, "with NUL", 9);
+    /* Nor does anybody look whether it is UTF-8. */
+    CHECK_INT (nopoll_conn_send_text (pair.conn, "\xff\xfe", -1), 2);
+    expect_bytes (pair.peer, 0x81, !server, "\xff\xfe", 2);
     CHECK_INT (nopoll_conn_send_text_fragment (pair.conn, "part", -1), 4);
     expect_bytes (pair.peer, 0x01, !server, "part", 4);
     CHECK_INT (__nopoll_conn_send_common (pair.conn, "end", -1, 1, 0, NOPOLL_CONTINUATION_FRAME), 3);
@@ -383,7 +386,7 @@ TEST (a_pause_after_the_header_does_not_hide_a_failure)
   }
 }
 
-/* M-27, L-16 */
+/* M-16, M-27, L-16 */
 TEST (a_dead_connection_sends_nothing_to_whoever_has_its_descriptor_now)
 {
   struct wire_pair pair;
