@@ -1,13 +1,14 @@
 /*
  * chat_server.c - hands every message to everybody who is connected.
  *
- *   chat_server [-a ADDRESS] [-v] [PORT]
+ *   chat_server [-a ADDRESS] [-c CERTIFICATE -k KEY] [-v] [PORT]
  *
- * Clients choose their name by the path they connect to: ws://HOST:PORT/alice. A name that is taken
- * is refused with HTTP status 403.
+ * Clients choose their name by the path they connect to: ws://HOST:PORT/alice. A name that is
+ * taken is refused with HTTP status 403.
  *
- * It shows how to keep data with a connection (hooks), how to refuse a client before it is connected
- * (on_open), how to visit all connections, and what to do about a client that doesn't read.
+ * It shows how to keep data with a connection (hooks), how to refuse a client before it is
+ * connected (on_open), how to visit all connections, and what to do about a client that doesn't
+ * read.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
@@ -131,7 +132,7 @@ int main (int argc, char **argv)
   nopoll_ctx_set_on_ready (ctx, on_ready, NULL);
   nopoll_ctx_set_on_msg (ctx, on_msg, NULL);
   stop_on_signals (ctx);
-  listener = open_listener_for (ctx, argc, argv, "[-a ADDRESS] [-v] [PORT]");
+  listener = open_listener_for (ctx, argc, argv, LISTENER_USAGE);
   if (listener == NULL) {
     nopoll_ctx_unref (ctx);
     return 1;

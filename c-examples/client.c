@@ -1,6 +1,6 @@
 /*
- * client.c - an interactive client: lines from standard input go out as text messages, messages that
- * arrive go to standard output.
+ * client.c - an interactive client: lines from standard input go out as text messages, messages
+ * that arrive go to standard output.
  *
  *   client [-w SECONDS] ws://HOST[:PORT][/PATH]
  *
@@ -8,8 +8,8 @@
  * connection in good order: what is under way still arrives. Why the connection ended goes to
  * standard error; the exit status is 0 for a normal end.
  *
- * It shows how to wait for a connection and for something else at the same time: with a poll () of
- * the program's own, and nopoll_conn_get_msg () instead of handlers.
+ * It shows how to wait for a connection and for something else at the same time: with a poll ()
+ * of the program's own, and nopoll_conn_get_msg () instead of handlers.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
@@ -68,11 +68,11 @@ static void receive (noPollConn *conn)
 }
 
 /*
- * Sends the first bytes of the input, as a message or, unless it ends here, as a fragment of one. False
- * when that failed.
+ * Sends the first bytes of the input, as a message or, unless it ends here, as a fragment of one.
+ * False when that failed.
  *
- * The socket of a client is non-blocking. A result that is less than the size, or -2, is no failure
- * then: the library keeps the rest and nopoll_conn_pending_write_bytes () tells how much.
+ * The socket of a client is non-blocking. A result that is less than the size, or -2, is no
+ * failure then: the library keeps the rest and nopoll_conn_pending_write_bytes () tells how much.
  */
 static nopoll_bool send_text (noPollConn *conn, size_t size, nopoll_bool ends)
 {
@@ -103,8 +103,8 @@ static nopoll_bool send_close (noPollConn *conn)
 }
 
 /*
- * Sends the lines that have been read, and the close frame behind the last one. One frame at a time:
- * while one is unfinished, another would not be accepted. False when sending failed.
+ * Sends the lines that have been read, and the close frame behind the last one. One frame at a
+ * time: while one is unfinished, another would not be accepted. False when sending failed.
  */
 static nopoll_bool send_input (noPollConn *conn)
 {

@@ -1,10 +1,11 @@
 /*
  * echo_server.c - sends every message back, on the library's own loop.
  *
- *   echo_server [-a ADDRESS] [-v] [PORT]
+ *   echo_server [-a ADDRESS] [-c CERTIFICATE -k KEY] [-v] [PORT]
  *
  * Listens on 127.0.0.1 unless told otherwise; without a port, or with 0, the system chooses one.
- * SIGINT (Ctrl-C) and SIGTERM end it. -v shows what the library logs.
+ * With a certificate and its key, both PEM files, it speaks wss:// instead of ws://. SIGINT
+ * (Ctrl-C) and SIGTERM end it. -v shows what the library logs.
  *
  * This is the shortest way to a server: handlers are called from nopoll_loop_wait (), one at a
  * time and on this thread, so no data needs a lock.
@@ -37,9 +38,9 @@ static nopoll_bool on_ready (noPollCtx *ctx, noPollConn *conn, noPollPtr data)
 /*
  * A frame has arrived. msg and its payload are the library's; nopoll_msg_ref () would keep them.
  *
- * nopoll_conn_send_text () and nopoll_conn_send_binary () are what programs usually answer with. This
- * one mirrors whatever came, frame by frame: opcode, FIN bit and empty frames, too. A send within a
- * handler never blocks the loop: what the client doesn't take now is written later.
+ * nopoll_conn_send_text () and nopoll_conn_send_binary () are what programs usually answer with.
+ * This one mirrors whatever came, frame by frame: opcode, FIN bit and empty frames, too. A send
+ * within a handler never blocks the loop: what the client doesn't take now is written later.
  */
 static void on_msg (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr data)
 {
@@ -47,8 +48,9 @@ static void on_msg (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr 
 
   (void) ctx;
   (void) data;
-  if (nopoll_conn_send_frame (conn, nopoll_msg_is_final (msg), nopoll_false, nopoll_msg_opcode (msg),
-                              size, (noPollPtr) nopoll_msg_get_payload (msg), 0) != size) {
+  if (nopoll_conn_send_frame (conn, nopoll_msg_is_final (msg), nopoll_false,
+                              nopoll_msg_opcode (msg), size,
+                              (noPollPtr) nopoll_msg_get_payload (msg), 0) != size) {
     /* The client takes nothing any more, or is gone. */
     printf ("%d: can't answer: %s\n", nopoll_conn_get_id (conn), strerror (errno));
     nopoll_conn_shutdown (conn);
@@ -62,7 +64,7 @@ int main (int argc, char **argv)
 
   ctx = nopoll_ctx_new ();
   stop_on_signals (ctx);
-  listener = open_listener_for (ctx, argc, argv, "[-a ADDRESS] [-v] [PORT]");
+  listener = open_listener_for (ctx, argc, argv, LISTENER_USAGE);
   if (listener == NULL) {
     nopoll_ctx_unref (ctx);
     return 1;

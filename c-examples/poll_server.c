@@ -2,10 +2,10 @@
  * poll_server.c - a server on the program's own poll () loop: the library is only asked when a
  * descriptor is ready, and calls no handler.
  *
- *   poll_server [-a ADDRESS] [-v] [PORT]
+ *   poll_server [-a ADDRESS] [-c CERTIFICATE -k KEY] [-v] [PORT]
  *
- * Echoes text and binary messages. This is how the library is built into a program that has an event loop
- * already, be it poll, epoll, libev or glib. Three things matter:
+ * Echoes text and binary messages. This is how the library is built into a program that has an
+ * event loop already, be it poll, epoll, libev or glib. Three things matter:
  *
  * - a ready descriptor is read until nothing is left, also nothing that the library holds itself
  *   (nopoll_conn_read_pending): poll () knows only about bytes in the kernel;
@@ -66,7 +66,7 @@ static void accept_all (noPollCtx *ctx)
   noPollConn *conn;
 
   while ((conn = nopoll_conn_accept (ctx, conns[0])) != NULL) {
-    /* Accepted descriptors block unless told otherwise. */
+    /* Accepted descriptors block unless told otherwise, or speaking TLS. */
     nopoll_conn_set_sock_block (nopoll_conn_socket (conn), nopoll_false);
     if (!add (conn)) {
       nopoll_conn_close (conn);
@@ -137,7 +137,7 @@ int main (int argc, char **argv)
 
   ctx = nopoll_ctx_new ();
   stop_on_signals (NULL);
-  listener = open_listener_for (ctx, argc, argv, "[-a ADDRESS] [-v] [PORT]");
+  listener = open_listener_for (ctx, argc, argv, LISTENER_USAGE);
   if (listener == NULL) {
     nopoll_ctx_unref (ctx);
     return 1;

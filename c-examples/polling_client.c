@@ -4,9 +4,9 @@
  *
  *   polling_client [-n COUNT] [-i MILLISECONDS] ws://HOST[:PORT][/PATH]
  *
- * Sends COUNT messages (5), one per interval (200 ms), and ends when as many answers have come. This
- * is how firmware with a main loop of its own, or a thread per connection, uses the library: nothing
- * here waits, except for the pause at the end of each turn.
+ * Sends COUNT messages (5), one per interval (200 ms), and ends when as many answers have come.
+ * This is how firmware with a main loop of its own, or a thread per connection, uses the library:
+ * nothing here waits, except for the pause at the end of each turn.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
@@ -16,9 +16,9 @@
 
 /* One turn takes so long, in µs. */
 #define TURN 10000
-/* A connection on which nothing has arrived for so many turns (5 s) is asked for a sign of life … */
+/* A connection on which nothing has arrived for so many turns is asked for a sign of life … */
 #define QUIET 500
-/* … and given up after so many. */
+/* … and given up after so many, 15 s. */
 #define DEAD 1500
 
 struct state {

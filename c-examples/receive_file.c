@@ -1,11 +1,11 @@
 /*
  * receive_file.c - takes one file from send_file, which see, and ends.
  *
- *   receive_file [-a ADDRESS] [-v] [PORT] FILE
+ *   receive_file [-a ADDRESS] [-c CERTIFICATE -k KEY] [-v] [PORT] FILE
  *
- * It shows a server at its simplest: one client, and calls that block until there is something. The
- * description is short, so its fragments are joined (nopoll_msg_join); the content may be larger
- * than the memory, so its fragments are written as they come.
+ * It shows a server at its simplest: one client, and calls that block until there is something.
+ * The description is short, so its fragments are joined (nopoll_msg_join); the content may be
+ * larger than the memory, so its fragments are written as they come.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
@@ -114,7 +114,7 @@ static nopoll_bool receive (noPollConn *conn, FILE *file)
 
 int main (int argc, char **argv)
 {
-  const char *usage = "[-a ADDRESS] [-v] [PORT] FILE";
+  const char *usage = LISTENER_USAGE " FILE";
   nopoll_bool received = nopoll_false;
   noPollCtx *ctx;
   noPollConn *listener, *conn;
@@ -131,6 +131,8 @@ int main (int argc, char **argv)
   file = fopen (argv[argc - 1], "wb");
   if (file != NULL) {
     conn = nopoll_conn_accept (ctx, listener); /* waits */
+    /* Accepted descriptors block, unless they speak TLS. */
+    nopoll_conn_set_sock_block (nopoll_conn_socket (conn), nopoll_true);
     received = conn != NULL && receive (conn, file);
     nopoll_conn_close (conn);
   }

@@ -3,12 +3,12 @@
  *
  *   send_file FILE ws://HOST[:PORT][/PATH]
  *
- * First comes a text message with the file's name and, in a fragment of its own, its size; then the
- * content as one binary message, 64 KiB at a time; last the receiver's answer. Neither end ever
- * has more than a fragment in memory.
+ * First comes a text message with the file's name and, in a fragment of its own, its size; then
+ * the content as one binary message, 64 KiB at a time; last the receiver's answer. Neither end
+ * ever has more than a fragment in memory.
  *
- * It shows sending without a loop as fast as the receiver takes it: nopoll_conn_flush_writes () waits
- * until what a send could not write at once is out.
+ * It shows sending without a loop as fast as the receiver takes it: nopoll_conn_flush_writes ()
+ * waits until what a send could not write at once is out.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */

@@ -9,9 +9,10 @@
 
 /* -- Listening ------------------------------------------------------------------------------- */
 
-noPollConn *open_listener (noPollCtx *ctx, const char *address, const char *port)
+noPollConn *open_listener (noPollCtx *ctx, const char *address, const char *port,
+                           const char *certificate, const char *key)
 {
-  /* The options pass to the listener with the call below: there is nothing to release. */
+  /* They pass to the listener with the call that makes it, whatever comes of that. */
   noPollConnOpts *opts = nopoll_conn_opts_new ();
   struct sockaddr_in bound;
   socklen_t size = sizeof bound;
@@ -20,7 +21,16 @@ noPollConn *open_listener (noPollCtx *ctx, const char *address, const char *port
   /* Only browsers send an Origin header. Without this, everybody else gets a 403. */
   nopoll_conn_opts_skip_origin_check (opts, nopoll_true);
 
-  listener = nopoll_listener_new_opts (ctx, opts, address, port);
+  if (certificate == NULL)
+    listener = nopoll_listener_new_opts (ctx, opts, address, port);
+  else {
+    if (!nopoll_conn_opts_set_ssl_certs (opts, certificate, key, NULL, NULL)) {
+      fprintf (stderr, "can't read %s or %s\n", certificate, key);
+      nopoll_conn_opts_free (opts);
+      return NULL;
+    }
+    listener = nopoll_listener_tls_new_opts (ctx, opts, address, port);
+  }
   if (listener == NULL) {
     fprintf (stderr, "can't listen on %s:%s: %s\n", address, port,
              nopoll_conn_get_error_text (NULL));
@@ -35,20 +45,24 @@ noPollConn *open_listener (noPollCtx *ctx, const char *address, const char *port
 
 noPollConn *open_listener_for (noPollCtx *ctx, int argc, char **argv, const char *usage)
 {
-  const char *address = "127.0.0.1";
+  const char *address = "127.0.0.1", *certificate = NULL, *key = NULL;
   int option;
 
-  while ((option = getopt (argc, argv, "a:v")) != -1) {
+  while ((option = getopt (argc, argv, "a:c:k:v")) != -1) {
     if (option == 'a')
       address = optarg;
+    else if (option == 'c')
+      certificate = optarg;
+    else if (option == 'k')
+      key = optarg;
     else if (option == 'v')
       nopoll_log_enable (ctx, nopoll_true);
     else
       exit_with_usage (argv, usage);
   }
-  if (optind < argc - 1)
+  if (optind < argc - 1 || (certificate == NULL) != (key == NULL))
     exit_with_usage (argv, usage);
-  return open_listener (ctx, address, optind < argc ? argv[optind] : "0");
+  return open_listener (ctx, address, optind < argc ? argv[optind] : "0", certificate, key);
 }
 
 /* -- Connecting ------------------------------------------------------------------------------ */
@@ -105,7 +119,8 @@ static noPollConn *connect_to (noPollCtx *ctx, const struct address *address)
   char *port = nopoll_strdup (address->port);
   noPollConn *conn;
 
-  /* The "auto" constructors try IPv6 and IPv4. Without options, TLS checks certificate and name. */
+  /* The "auto" constructors try IPv6 and IPv4. Without options, TLS checks certificate and name,
+   * against the CAs of the system or, as always with OpenSSL, of the file SSL_CERT_FILE. */
   if (address->tls)
     conn = nopoll_conn_tls_new_auto (ctx, NULL, address->host, port, NULL, path, NULL, NULL);
   else
@@ -129,8 +144,8 @@ noPollConn *open_client (noPollCtx *ctx, const char *url)
   conn = connect_to (ctx, &address);
   nopoll_free (copy);
 
-  /* A connection that failed is either NULL or not ok, and in the latter case it is ours to close. The
-   * server's answer is then still to come: this waits for it, without the loop. */
+  /* A connection that failed is either NULL or not ok, and in the latter case it is ours to
+   * close. The server's answer is then still to come: this waits for it, without the loop. */
   if (nopoll_conn_is_ok (conn) && nopoll_conn_wait_until_connection_ready (conn, 10))
     return conn;
   if (nopoll_conn_get_http_status (conn) > 0)

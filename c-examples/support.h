@@ -11,20 +11,25 @@
 #include <nopoll.h>
 
 /*
- * A listener on an address and port; port "0" lets the system choose. Prints "listening on
- * ADDRESS:PORT", or why it can't. Returns NULL then.
+ * A listener on an address and port; port "0" lets the system choose. With files of a
+ * certificate, its chain included, and its key (PEM) it speaks TLS, without (NULL) it doesn't.
+ * Prints "listening on ADDRESS:PORT", or why it can't. Returns NULL then.
  */
-noPollConn *open_listener (noPollCtx *ctx, const char *address, const char *port);
+noPollConn *open_listener (noPollCtx *ctx, const char *address, const char *port,
+                           const char *certificate, const char *key);
+
+#define LISTENER_USAGE "[-a ADDRESS] [-c CERTIFICATE -k KEY] [-v] [PORT]"
 
 /*
- * The same as the command line says: [-a ADDRESS] [-v] [PORT], where the address is 127.0.0.1, the
- * port 0, and -v shows what the library logs. Ends the program with the usage if it says else.
+ * The same as the command line says, which is LISTENER_USAGE: the address is 127.0.0.1 without
+ * -a, the port 0 without a PORT, and -v shows what the library logs. Ends the program with the
+ * usage if it says else.
  */
 noPollConn *open_listener_for (noPollCtx *ctx, int argc, char **argv, const char *usage);
 
 /*
- * A client connection to ws://HOST[:PORT][/PATH], or wss://, with its opening handshake done. Prints
- * why it can't be had. Returns NULL then. Give it back with nopoll_conn_close ().
+ * A client connection to ws://HOST[:PORT][/PATH], or wss://, with its opening handshake done.
+ * Prints why it can't be had. Returns NULL then. Give it back with nopoll_conn_close ().
  */
 noPollConn *open_client (noPollCtx *ctx, const char *url);
 

@@ -1,15 +1,15 @@
 /*
- * threads.c - several threads send on one connection while the main thread runs the loop, with mutexes
- * that the program brings along.
+ * threads.c - several threads send on one connection while the main thread runs the loop, with
+ * mutexes that the program brings along.
  *
  *   threads [-w WORKERS] [-m MESSAGES]
  *
- * Each of the WORKERS (4) sends MESSAGES (10000) numbered messages to a server in the same program,
- * which checks that all of them arrive, whole and each worker's in its order.
+ * Each of the WORKERS (4) sends MESSAGES (10000) numbered messages to a server in the same
+ * program, which checks that all of them arrive, whole and each worker's in its order.
  *
- * nopoll_thread_handlers () is how an RTOS port has the library use the system's own mutexes: replace
- * the four functions below. On a system with pthreads it isn't needed: without it the library locks
- * by itself.
+ * nopoll_thread_handlers () is how an RTOS port has the library use the system's own mutexes:
+ * replace the four functions below. On a system with pthreads it isn't needed: without it the
+ * library locks by itself.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
@@ -141,7 +141,7 @@ static void on_msg (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr 
 static void run (noPollCtx *ctx, int count, long messages, struct tally *tally)
 {
   struct worker *workers = calloc ((size_t) count, sizeof *workers);
-  noPollConn *listener = open_listener (ctx, "127.0.0.1", "0");
+  noPollConn *listener = open_listener (ctx, "127.0.0.1", "0", NULL, NULL);
   struct sockaddr_in bound;
   socklen_t size = sizeof bound;
   char port[16];

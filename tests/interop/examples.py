@@ -1,4 +1,5 @@
 """The example programs, used as a person would."""
+import contextlib
 import os
 import re
 import select
@@ -6,7 +7,7 @@ import socket
 import tempfile
 from pathlib import Path
 
-from environment import TARGET
+from environment import TARGET, run
 from exchanges import TEXT
 from harness import check, equal, test
 from peers import Peer, listening
@@ -53,8 +54,11 @@ def fails(process, status, *texts):
 
 def typed_lines_come_back(bench, name):
     server, *where = serving(bench, name)
+    come_back(server, client(bench, *where))
+
+
+def come_back(server, person):
     lines = ["hello", "", TEXT, "x" * 200000, "the last line has no end"]
-    person = client(bench, *where)
     person.write("\n".join(lines))
     person.end_of_input()
     for line in lines:
@@ -388,6 +392,52 @@ def broken_file(bench):
         sender.process.process.kill()
         fails(receiver, 1, "the file is incomplete: connection lost")
         fails(bench.example("send_file", folder, f"ws://{address}:{port}/"), 1, "Connection refused")
+
+
+# -- TLS -----------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def certificate():
+    """Files of a certificate for localhost, which signs itself, and its key."""
+    with tempfile.TemporaryDirectory(dir=TARGET) as folder:
+        files = Path(folder, "certificate.pem"), Path(folder, "key.pem")
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+            "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2",
+            "-out", str(files[0]), "-keyout", str(files[1]))
+        yield files
+
+
+for _name in "echo_server", "poll_server":
+    @test(f"{_name} with TLS: what is typed into the client comes back")
+    def echo_over_tls(bench, name=_name):
+        with certificate() as (cert, key):
+            server, _, port = serving(bench, name, "-c", cert, "-k", key)
+            person = bench.example("client", f"wss://localhost:{port}/", SSL_CERT_FILE=cert)
+            come_back(server, person)
+
+
+@test("interactive client: refuses a certificate that nobody vouches for, and says so")
+def unknown_certificate(bench):
+    with certificate() as (cert, key):
+        server, _, port = serving(bench, "echo_server", "-c", cert, "-k", key)
+        fails(bench.example("client", f"wss://localhost:{port}/"), 1, "self-signed certificate")
+        fails(bench.example("client", f"wss://127.0.0.1:{port}/", SSL_CERT_FILE=cert), 1, "mismatch")
+        stops(server)
+        fails(bench.example("echo_server", "-c", "/nowhere", "-k", key), 1, "can't read /nowhere")
+        fails(bench.example("echo_server", "-c", cert), 2, "usage:")
+
+
+@test("a file is streamed over TLS")
+def file_over_tls(bench):
+    with certificate() as (cert, key), tempfile.TemporaryDirectory(dir=TARGET) as folder:
+        source, copy = Path(folder, "source"), Path(folder, "copy")
+        source.write_bytes(os.urandom(5_000_000 // bench.slowness))
+        receiver, _, port = serving(bench, "receive_file", "-c", cert, "-k", key, copy)
+        sender = bench.example("send_file", source, f"wss://localhost:{port}/", SSL_CERT_FILE=cert)
+        sender.ends_well()
+        receiver.ends_well()
+        check(copy.read_bytes() == source.read_bytes(), "the bytes differ")
 
 
 # -- Threads -------------------------------------------------------------------------------------------

@@ -11,13 +11,14 @@ import subprocess
 import threading
 import time
 
-from environment import NODE_PATH, PYTHON, TARGET
+from environment import NODE_PATH, PYTHON, ROOT, TARGET
 
 # How much slower than natively things are, by mode.
 SLOWNESS = {"plain": 1, "asan": 2, "valgrind": 20}
 VALGRIND = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
             "--show-leak-kinds=definite,indirect,possible",
-            "--errors-for-leak-kinds=definite,indirect,possible"]
+            "--errors-for-leak-kinds=definite,indirect,possible",
+            f"--suppressions={ROOT / 'tests/c/support/valgrind.supp'}"]
 # Faults that a sanitizer finds end a program with a status of their own.
 SANITIZERS = {"ASAN_OPTIONS": "exitcode=99:detect_leaks=1:detect_stack_use_after_return=1",
               "UBSAN_OPTIONS": "exitcode=99:print_stacktrace=1"}
@@ -163,13 +164,15 @@ class Bench:
         self.processes.append(process)
         return process
 
-    def program(self, path, *arguments):
-        """Starts a C program, below the build tree."""
+    def program(self, path, *arguments, **variables):
+        """Starts a C program, below the build tree, with these environment variables."""
         tool = VALGRIND if self.mode == "valgrind" else []
-        return self.start(*tool, self.bin / path, *arguments, env={**os.environ, **SANITIZERS})
+        variables = {name: str(value) for name, value in variables.items()}
+        return self.start(*tool, self.bin / path, *arguments,
+                          env={**os.environ, **SANITIZERS, **variables})
 
-    def example(self, name, *arguments):
-        return self.program(f"c-examples/{name}", *arguments)
+    def example(self, name, *arguments, **variables):
+        return self.program(f"c-examples/{name}", *arguments, **variables)
 
     def python(self, *command):
         return self.start(PYTHON, *command)
