@@ -158,7 +158,7 @@ impl Context {
         if done {
             Ok(())
         } else {
-            Err(Error::last("the system's CA certificates"))
+            Err(Error::last(trust::SYSTEM))
         }
     }
 }

@@ -1,8 +1,7 @@
 //! What this side proves itself with: certificate, chain and private key, from files.
 
 use std::cell::Cell;
-use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_void};
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr;
 
 use foreign_types::{ForeignType, ForeignTypeRef};
@@ -13,6 +12,7 @@ use openssl::stack::Stack;
 use openssl::x509::X509;
 use openssl_sys as ffi;
 
+use super::pem::{read_certificates, read_file, show};
 use super::{Context, Error, sys};
 use crate::transport::socket;
 
@@ -162,26 +162,6 @@ fn same(a: &X509, b: &X509) -> bool {
         (Ok(a), Ok(b)) => a == b,
         _ => false,
     }
-}
-
-fn show(file: &CStr) -> String {
-    file.to_string_lossy().into_owned()
-}
-
-fn read_file(what: &str, file: &CStr) -> Result<Vec<u8>, Error> {
-    std::fs::read(OsStr::from_bytes(file.to_bytes()))
-        .map_err(|error| Error::new(format!("{what} '{}': {error}", show(file))))
-}
-
-fn read_certificates(what: &str, file: &CStr) -> Result<Vec<X509>, Error> {
-    let pem = read_file(what, file)?;
-    let subject = || format!("{what} '{}'", show(file));
-    let certificates = X509::stack_from_pem(&pem).map_err(|stack| Error::of(&subject(), &stack))?;
-    if certificates.is_empty() {
-        // What OpenSSL calls it.
-        return Err(Error::new(format!("{}: no start line", subject())));
-    }
-    Ok(certificates)
 }
 
 /// What [`ask_on_terminal`] leaves behind.

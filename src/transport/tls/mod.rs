@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `stream`, `bio` | bytes: OpenSSL above, the descriptor below |
 //! | `context` | what connections share: an `SSL_CTX` of ours, or one the program made |
-//! | `identity`, `trust` | certificate and key files; whom to trust |
+//! | `identity`, `trust`, `pem` | certificate and key files; whom to trust |
 //! | `verify`, `name` | what is asked of the peer's certificate |
 //! | `session` | resumption by clients |
 //! | `sys` | OpenSSL functions the `openssl-sys` crate lacks |
@@ -17,6 +17,7 @@ mod bio;
 mod context;
 mod identity;
 mod name;
+mod pem;
 mod session;
 mod stream;
 mod sys;

@@ -47,11 +47,6 @@ unsafe extern "C" {
     pub(super) fn SSL_CTX_get_default_passwd_cb_userdata(context: *mut SSL_CTX) -> *mut c_void;
 
     pub(super) fn X509_STORE_up_ref(store: *mut X509_STORE) -> c_int;
-    pub(super) fn X509_STORE_load_locations(
-        store: *mut X509_STORE,
-        file: *const c_char,
-        directory: *const c_char,
-    ) -> c_int;
     pub(super) fn X509_check_private_key(certificate: *const X509, key: *const EVP_PKEY) -> c_int;
     pub(super) fn X509_get_X509_PUBKEY(certificate: *const X509) -> *mut c_void;
     pub(super) fn i2d_X509_PUBKEY(key: *const c_void, out: *mut *mut c_uchar) -> c_int;

@@ -1,7 +1,6 @@
 //! Whom to trust.
 
 use std::ffi::{CStr, CString};
-use std::ptr;
 
 use foreign_types::ForeignType;
 use openssl::error::ErrorStack;
@@ -9,6 +8,7 @@ use openssl::ssl::SslContextBuilder;
 use openssl::x509::store::{X509Store, X509StoreBuilder};
 use openssl_sys as ffi;
 
+use super::pem::{read_certificates, show};
 use super::{Error, sys};
 use crate::abi::environment;
 
@@ -51,32 +51,28 @@ impl Anchors {
 
     /// Reads them.
     pub(crate) fn load(&self) -> Result<Trust, Error> {
-        let failed = |stack: &ErrorStack| match self {
-            Self::System => Error::of("the system's CA certificates", stack),
-            Self::File(file) => Error::of(&subject(file), stack),
+        let failed = |stack: ErrorStack| match self {
+            Self::System => Error::of(SYSTEM, &stack),
+            Self::File(file) => Error::of(&subject(file), &stack),
         };
-        let mut store = X509StoreBuilder::new().map_err(|stack| failed(&stack))?;
+        let mut store = X509StoreBuilder::new().map_err(failed)?;
         match self {
-            Self::System => store.set_default_paths(),
-            Self::File(file) => load_file(store.as_ptr(), file),
+            Self::System => store.set_default_paths().map_err(failed)?,
+            Self::File(file) => {
+                for certificate in read_certificates(WHAT, file)? {
+                    store.add_cert(certificate).map_err(failed)?;
+                }
+            }
         }
-        .map_err(|stack| failed(&stack))?;
         Ok(Trust(store.build()))
     }
 }
 
-fn subject(file: &CStr) -> String {
-    format!("CA certificate '{}'", file.to_string_lossy())
-}
+pub(super) const SYSTEM: &str = "the system's CA certificates";
+const WHAT: &str = "CA certificate";
 
-fn load_file(store: *mut ffi::X509_STORE, file: &CStr) -> Result<(), ErrorStack> {
-    // SAFETY: a live store and a NUL-terminated name.
-    let done = unsafe { sys::X509_STORE_load_locations(store, file.as_ptr(), ptr::null()) };
-    if done == 1 {
-        Ok(())
-    } else {
-        Err(ErrorStack::get())
-    }
+fn subject(file: &CStr) -> String {
+    format!("{WHAT} '{}'", show(file))
 }
 
 impl Trust {
@@ -93,7 +89,15 @@ impl Trust {
 
 /// Adds a file to those that a program's context trusts.
 pub(super) fn add_file(context: *mut ffi::SSL_CTX, file: &CStr) -> Result<(), Error> {
-    // SAFETY: a live context, whose store lives as long.
-    let store = unsafe { ffi::SSL_CTX_get_cert_store(context) };
-    load_file(store, file).map_err(|stack| Error::of(&subject(file), &stack))
+    for certificate in read_certificates(WHAT, file)? {
+        // SAFETY: a live context, whose store lives as long, and a live certificate.
+        let done = unsafe {
+            let store = ffi::SSL_CTX_get_cert_store(context);
+            ffi::X509_STORE_add_cert(store, certificate.as_ptr())
+        };
+        if done != 1 {
+            return Err(Error::last(&subject(file)));
+        }
+    }
+    Ok(())
 }
