@@ -5,6 +5,7 @@
 
 pub(crate) mod connect;
 pub(crate) mod listen;
+pub(crate) mod patience;
 pub(crate) mod resolve;
 pub mod socket;
 #[cfg(feature = "tls")]

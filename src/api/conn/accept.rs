@@ -15,6 +15,7 @@ use crate::api::opts::Opts;
 use crate::log::{Level, log};
 use crate::protocol::RequestReader;
 use crate::sync::relock;
+use crate::transport::patience::{Patience, SLICE};
 use crate::transport::socket::{self, Fd, Peer, Readiness};
 use crate::transport::would_block;
 
@@ -29,9 +30,6 @@ pub(crate) enum Accepted {
     /// The listener is unusable.
     Failed,
 }
-
-/// See the waits of `read`.
-const SLICE: Duration = Duration::from_millis(100);
 
 impl Conn {
     /// Accepts the next connection; waits for one if the application believes the listener to
@@ -364,40 +362,25 @@ fn no_peer(session: Fd, error: &io::Error) -> Failure {
 /// long as `usable`.
 pub(crate) fn accept_fd(listening: Fd, usable: impl Fn() -> bool) -> io::Result<Fd> {
     let waits = socket::is_blocking(listening) || socket::mode_taken_over(listening);
-    let timeout = socket::receive_timeout(listening);
+    let mut patience = Patience::default();
     loop {
-        if waits {
-            wait_for_peer(listening, timeout, &usable)?;
+        // Not in `accept` itself: that would go on after another thread has closed the listener.
+        while waits && !socket::wait_for(listening, Readiness::Readable, Duration::ZERO) {
+            crate::api::run::flush_while_waiting();
+            let in_time = patience.spend(listening, Readiness::Readable, SLICE, |slice| {
+                socket::wait_for(listening, Readiness::Readable, slice);
+            });
+            if !in_time {
+                return Err(io::Error::from_raw_os_error(libc::EWOULDBLOCK));
+            }
+            if !usable() {
+                return Err(io::Error::from_raw_os_error(libc::EBADF));
+            }
         }
         match socket::accept(listening) {
             // Another process was faster.
             Err(error) if waits && would_block(&error) => {}
             result => return result,
-        }
-    }
-}
-
-/// Waits for somebody to accept. Not in `accept` itself: that would go on after another thread has
-/// closed the listener.
-fn wait_for_peer(
-    listening: Fd,
-    timeout: Option<Duration>,
-    usable: impl Fn() -> bool,
-) -> io::Result<()> {
-    let mut left = timeout;
-    loop {
-        let slice = left.map_or(SLICE, |left| left.min(SLICE));
-        crate::api::run::flush_while_waiting();
-        let ready = socket::wait_for(listening, Readiness::Readable, slice);
-        if !usable() {
-            return Err(io::Error::from_raw_os_error(libc::EBADF));
-        }
-        if ready {
-            return Ok(());
-        }
-        left = left.map(|left| left.saturating_sub(slice));
-        if left.is_some_and(|left| left.is_zero()) {
-            return Err(io::Error::from_raw_os_error(libc::EWOULDBLOCK));
         }
     }
 }

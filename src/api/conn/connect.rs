@@ -16,6 +16,7 @@ use crate::log::{Level, log};
 use crate::protocol::{RequestFields, ResponseReader, accept_key, build_request, encode_key};
 use crate::transport::connect::{self, Failure as ConnectFailure};
 use crate::transport::is_tls;
+use crate::transport::patience::SLICE;
 use crate::transport::resolve::{self, Family};
 use crate::transport::socket::{Fd, Readiness};
 
@@ -40,8 +41,6 @@ pub struct Target<'a> {
     /// `Origin` header.
     pub origin: Option<&'a CStr>,
 }
-
-const SLICE: Duration = Duration::from_millis(100);
 
 impl Conn {
     /// Connects and sends the request. `None` when there is nothing to release; a connection that

@@ -20,6 +20,7 @@ use crate::protocol::{
 };
 use crate::sync::relock;
 use crate::transport::is_tls;
+use crate::transport::patience::Patience;
 
 /// Where an attempt to advance the handshake ended.
 pub(super) enum Step {
@@ -257,13 +258,14 @@ impl Conn {
         if this.is_open() {
             return (true, Errno::Keep);
         }
+        let mut patience = Patience::default();
         loop {
             match Self::handshake(this, &mut How::Direct) {
                 Step::Done => return (true, Errno::Keep),
                 Step::Dead(_) => return (false, Errno::Keep),
                 Step::Blocked if this.is_deciding() => return (false, Errno::WOULD_BLOCK),
                 Step::Blocked => {
-                    if !Self::wait_if_blocking(this) {
+                    if !Self::wait_if_blocking(this, &mut patience) {
                         return (false, Errno::WOULD_BLOCK);
                     }
                 }

@@ -9,11 +9,12 @@ use super::ready::Ready;
 use super::write::PAUSE_ABOVE;
 use crate::api::dispatch;
 use crate::api::error::Errno;
+use crate::transport::patience::{Patience, SLICE};
 use crate::transport::socket::{self, Readiness};
+use crate::transport::would_block;
 
 /// C contract: a shorter timeout of flush_writes counts as this; programs pass milliseconds.
 const LEAST_FLUSH: Duration = Duration::from_millis(100);
-const SLICE: Duration = Duration::from_millis(100);
 /// How long a peer may take nothing while its backlog is written out, and how long in all.
 const IDLE: Duration = Duration::from_secs(1);
 const TOTAL: Duration = Duration::from_secs(5);
@@ -163,6 +164,7 @@ impl Conn {
         if this.link.lock().secure {
             return (-1, Errno::Set(libc::EINVAL));
         }
+        let mut patience = Patience::default();
         loop {
             let result = {
                 let mut link = this.link.lock();
@@ -180,13 +182,9 @@ impl Conn {
                 Ok(n) => return (count(n), Errno::Keep),
                 Err(error) => {
                     let fd = this.descriptor();
-                    if !crate::transport::would_block(&error) || !socket::is_blocking(fd) {
+                    let waits = would_block(&error) && socket::is_blocking(fd);
+                    if !waits || !this.wait_patiently(&mut patience, fd, Readiness::Writable, SLICE) {
                         return (-1, Errno::of(&error));
-                    }
-                    let timeout = socket::send_timeout(fd);
-                    let ready = socket::wait_for(fd, Readiness::Writable, timeout.unwrap_or(SLICE));
-                    if !ready && timeout.is_some() {
-                        return (-1, Errno::WOULD_BLOCK);
                     }
                 }
             }

@@ -14,6 +14,7 @@ use crate::abi::counted::Owned;
 use crate::api::error::{Errno, Failure, Kind};
 use crate::api::msg::Msg;
 use crate::protocol::{Close, Item, Payload, Rules};
+use crate::transport::patience::{Patience, SLICE};
 use crate::transport::socket::{self, Readiness};
 use crate::transport::would_block;
 
@@ -27,9 +28,8 @@ pub(crate) enum Received {
     Dead(Errno),
 }
 
-/// A wait on a descriptor looks at the connection again after this: somebody else may have closed
-/// it, and its number may belong to another file by now.
-const SLICE: Duration = Duration::from_millis(100);
+/// How long a wait for the peer's bytes leaves ours unwritten.
+const BUSY_SLICE: Duration = Duration::from_millis(5);
 
 impl Conn {
     /// Receives one item; drives the handshake first.
@@ -129,13 +129,14 @@ impl Conn {
             return (None, Errno::DEAD);
         }
         Self::flush_backlog(this);
+        let mut patience = Patience::default();
         loop {
             match Self::receive(this, &mut How::Direct, &this.rules()) {
                 Received::Message(msg) => return (Some(msg), Errno::ZERO),
                 Received::Control => return (None, Errno::ZERO),
                 Received::Dead(errno) => return (None, errno),
                 Received::Blocked => {
-                    if this.is_deciding() || !Self::wait_if_blocking(this) {
+                    if this.is_deciding() || !Self::wait_if_blocking(this, &mut patience) {
                         return (None, Errno::WOULD_BLOCK);
                     }
                 }
@@ -143,32 +144,16 @@ impl Conn {
         }
     }
 
-    /// Waits for bytes if the descriptor is in blocking mode; false when it isn't, or when the
-    /// socket's receive timeout passed. Unsent bytes of ours are written meanwhile.
-    pub(super) fn wait_if_blocking(this: &Arc<Self>) -> bool {
+    /// Waits a while for bytes if the descriptor is in blocking mode; false when it isn't, or when
+    /// the socket's receive timeout has passed. Unsent bytes of ours are written meanwhile.
+    pub(super) fn wait_if_blocking(this: &Arc<Self>, patience: &mut Patience) -> bool {
         let fd = this.descriptor();
         if fd == -1 || !socket::is_blocking(fd) {
             return false;
         }
-        let mut left = socket::receive_timeout(fd);
-        loop {
-            let slice = left.map_or(SLICE, |left| left.min(SLICE));
-            let busy = crate::api::run::flush_while_waiting() | Self::flush_backlog(this);
-            let slice = if busy {
-                slice.min(Duration::from_millis(5))
-            } else {
-                slice
-            };
-            if this.wait_for(fd, Readiness::Readable, slice) || this.descriptor() != fd {
-                return true;
-            }
-            if let Some(left) = &mut left {
-                *left = left.saturating_sub(slice);
-                if left.is_zero() {
-                    return false;
-                }
-            }
-        }
+        let busy = crate::api::run::flush_while_waiting() | Self::flush_backlog(this);
+        let most = if busy { BUSY_SLICE } else { SLICE };
+        this.wait_patiently(patience, fd, Readiness::Readable, most)
     }
 
     /// Bytes and items that a read would find without the kernel.
@@ -183,6 +168,7 @@ impl Conn {
     /// One raw receive of bytes, beside the protocol.
     pub fn default_receive(this: &Arc<Self>, buffer: &mut [u8]) -> (c_int, Errno) {
         let count = |n| c_int::try_from(n).unwrap_or(c_int::MAX);
+        let mut patience = Patience::default();
         loop {
             let result = {
                 let mut link = this.link.lock();
@@ -202,7 +188,8 @@ impl Conn {
             };
             match result {
                 Ok(n) => return (count(n), Errno::Keep),
-                Err(error) if would_block(&error) && Self::wait_if_blocking(this) => {}
+                Err(error)
+                    if would_block(&error) && Self::wait_if_blocking(this, &mut patience) => {}
                 Err(error) => return (-1, Errno::of(&error)),
             }
         }

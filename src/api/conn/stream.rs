@@ -10,6 +10,7 @@ use super::{Conn, Role};
 use crate::abi::cbuf::CBuf;
 use crate::api::error::Errno;
 use crate::protocol::{Data, Payload};
+use crate::transport::patience::Patience;
 use crate::transport::socket::{self, Readiness};
 
 /// Somebody else, a loop say, may read what we wait for: the longest we don't notice.
@@ -37,6 +38,7 @@ impl Conn {
             return (if block { size(taken) } else { -1 }, Errno::WOULD_BLOCK);
         }
         Self::flush_backlog(this);
+        let mut patience = Patience::default();
         loop {
             let received = match this.take_assembled(&mut buffer[taken..]) {
                 Some(n) => Ok(n),
@@ -48,7 +50,7 @@ impl Conn {
                 Err(Received::Dead(errno)) => return (-1, errno),
                 Err(Received::Blocked) => {
                     let blocking = !this.is_deciding() && socket::is_blocking(this.descriptor());
-                    if !(block || blocking && Self::wait_if_blocking(this)) {
+                    if !(block || blocking && Self::wait_if_blocking(this, &mut patience)) {
                         return (-1, Errno::WOULD_BLOCK);
                     }
                     if block && !Self::wait_readable(this, deadline) {

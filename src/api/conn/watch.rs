@@ -10,6 +10,7 @@ use super::{Conn, Role};
 use crate::api::ctx::registry::Token;
 use crate::engine::{Engine, fork};
 use crate::sync::relock;
+use crate::transport::patience::Patience;
 use crate::transport::socket::{self, Fd, Readiness};
 
 /// The registration with the poll object of one process.
@@ -80,6 +81,19 @@ impl Conn {
             wanted
         };
         socket::wait_for(fd, wanted, timeout)
+    }
+
+    /// As [`Self::wait_for`], within the socket's own timeout; false when that has passed.
+    pub(super) fn wait_patiently(
+        &self,
+        patience: &mut Patience,
+        fd: Fd,
+        wanted: Readiness,
+        most: Duration,
+    ) -> bool {
+        patience.spend(fd, wanted, most, |slice| {
+            self.wait_for(fd, wanted, slice);
+        })
     }
 
     /// Whether all that was read has been acted on: if not, no event will tell of it.

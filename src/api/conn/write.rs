@@ -17,6 +17,7 @@ use crate::api::error::Errno;
 use crate::log::{Level, log};
 use crate::protocol::{self, Fragments, deflate::Deflater};
 use crate::transport::Transport;
+use crate::transport::patience::SLICE;
 use crate::transport::socket::{self, Readiness};
 
 /// What to send.
@@ -42,8 +43,6 @@ pub(super) const PAUSE_ABOVE: usize = 1024 * 1024;
 /// A peer that takes less than this in each window is not worth waiting for.
 const SLOW_BYTES: usize = 16 * 1024;
 const SLOW_WINDOW: Duration = Duration::from_secs(2);
-/// See the waits of `read`.
-const SLICE: Duration = Duration::from_millis(100);
 /// What `__force_stop_after_header` pauses for.
 const FORCED_PAUSE: Duration = Duration::from_secs(5);
 /// The largest payload whose frame an `int` result can speak of.
