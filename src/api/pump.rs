@@ -18,9 +18,13 @@ const ITEMS: u32 = 1024;
 /// Connections accepted in a row.
 const ACCEPTS: u32 = 64;
 
-/// Serves a ready connection.
+/// Serves a ready connection, unless another thread does: one connection's handlers run one after
+/// the other.
 pub(crate) fn serve(ctx: &Arc<Ctx>, conn: &Arc<Conn>, work: &mut Workspace) {
-    let ready = conn.ready.take();
+    let nested = dispatch::of(conn);
+    let Some(ready) = conn.ready.begin(nested) else {
+        return;
+    };
     turn(conn, || {
         if conn.is(Role::Listener) {
             accept(ctx, conn);
@@ -32,10 +36,17 @@ pub(crate) fn serve(ctx: &Arc<Ctx>, conn: &Arc<Conn>, work: &mut Workspace) {
             Conn::end_turn(conn, &reading, work);
         }
     });
+    if !nested && conn.ready.end() {
+        ctx.looping.queue(conn);
+    }
 }
 
 /// Dispatches the complete items that were read ahead, until a handler stops the wait.
 pub(crate) fn finish(ctx: &Arc<Ctx>, conn: &Arc<Conn>) {
+    let nested = dispatch::of(conn);
+    if !nested && !conn.ready.begin_quietly() {
+        return;
+    }
     turn(conn, || {
         while conn.has_items_ahead() && !ctx.looping.stopped() {
             if receive_one(ctx, conn, &mut How::Ahead) == Step::Over {
@@ -44,6 +55,9 @@ pub(crate) fn finish(ctx: &Arc<Ctx>, conn: &Arc<Conn>) {
         }
         Conn::flush_backlog(conn);
     });
+    if !nested && conn.ready.end() {
+        ctx.looping.queue(conn);
+    }
 }
 
 /// Does `work` as the dispatch of a connection, if that is still there.

@@ -45,8 +45,10 @@ pub fn wait(ctx: &Arc<Ctx>, timeout: c_long) -> (c_int, Errno) {
     let outcome = passes(ctx, deadline, &mut work);
     drop(waiting);
     ctx.looping.give_workspace(work);
-    let outermost = ctx.looping.leave() == 0;
-    if outermost {
+    if ctx.looping.leave() > 0 {
+        // What this wait leaves undone is another thread's to do.
+        ctx.wake_others();
+    } else {
         match outcome {
             Ok(STOPPED) => linger::drain(ctx),
             _ => {

@@ -117,7 +117,7 @@ impl Engine {
         *relock(&self.waiting) = Some(waiting);
         // Who queues is counted before it lets go of the slot.
         if self.queueing.load(Ordering::SeqCst) > 0 {
-            self.returned.notify_one();
+            self.returned.notify_all();
         }
         match result {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),

@@ -50,13 +50,12 @@ impl Conn {
         }
         let ctx = Arc::clone(&this.ctx);
         let registered = ctx.remove(this);
-        let owners = this.owner_count();
-        if registered {
+        // C contract: one further owner, if there is one, is the caller.
+        if this.owner_count() > 0 {
             Self::release(this);
         }
-        // C contract: one further owner, if there is one, is the caller.
-        if owners > c_int::from(registered) {
-            Self::release(this);
+        if registered {
+            Self::transient_release(this);
         }
         ctx.parked.remove(this);
     }

@@ -96,7 +96,8 @@ struct Place {
 
 #[derive(Default)]
 struct Small {
-    transients: AtomicI32,
+    /// Of the visible references, those that own; the rest are transient.
+    owners: AtomicI32,
     http_status: AtomicU32,
     /// Of all the hooks.
     version: Version,
@@ -190,6 +191,7 @@ impl Conn {
         window.session.store(-1, Ordering::Relaxed);
         window.role.store(role as c_int, Ordering::Relaxed);
         window.refs.store(owners, Ordering::Relaxed);
+        window.gap3.owners.store(owners, Ordering::Relaxed);
         window
             .peer_close_status
             .store(close::ABNORMAL, Ordering::Relaxed);
@@ -254,8 +256,8 @@ impl Conn {
         &self.window.gap4
     }
 
-    fn transients(&self) -> &AtomicI32 {
-        &self.window.gap3.transients
+    fn owners(&self) -> &AtomicI32 {
+        &self.window.gap3.owners
     }
 
     pub(crate) fn is(&self, role: Role) -> bool {

@@ -15,7 +15,10 @@ impl Ready {
     /// The peer has ended: only a read of nothing may end the stream. That doesn't change any more,
     /// so it stays in the set until the stream is replaced.
     pub(crate) const CLOSED: Self = Self(4);
+    /// It stands in the context's ready list.
     const QUEUED: u8 = 8;
+    /// A thread is serving it.
+    const SERVED: u8 = 16;
 
     pub(crate) const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -26,7 +29,8 @@ impl Ready {
     }
 }
 
-/// The set of one connection, with whether it stands in the context's ready list.
+/// The set of one connection, with whether it stands in the context's ready list and whether a
+/// thread is serving it.
 #[derive(Default)]
 pub(crate) struct ReadySet(AtomicU8);
 
@@ -36,14 +40,45 @@ impl ReadySet {
         self.0.fetch_or(what.0 | Ready::QUEUED, Ordering::AcqRel) & Ready::QUEUED == 0
     }
 
-    /// Takes all reasons: the connection has left the list.
-    pub(crate) fn take(&self) -> Ready {
-        let taken = self.0.fetch_and(Ready::CLOSED.0, Ordering::AcqRel);
-        Ready(taken & !Ready::QUEUED)
+    /// The connection has left the list: takes all reasons and begins to serve it. `None` while
+    /// another thread does, unless `nested`: then the reasons stay for that one.
+    pub(crate) fn begin(&self, nested: bool) -> Option<Ready> {
+        let served = |set: u8| set & Ready::SERVED != 0 && !nested;
+        let taken = self.change(|set| {
+            if served(set) {
+                set & !Ready::QUEUED
+            } else {
+                set & Ready::CLOSED.0 | Ready::SERVED
+            }
+        });
+        (!served(taken)).then_some(Ready(taken & !(Ready::QUEUED | Ready::SERVED)))
+    }
+
+    /// Begins to serve it for no reason given; false while another thread does.
+    pub(crate) fn begin_quietly(&self) -> bool {
+        self.0.fetch_or(Ready::SERVED, Ordering::AcqRel) & Ready::SERVED == 0
+    }
+
+    /// It is served no longer; true when there are reasons to put it into the list again.
+    pub(crate) fn end(&self) -> bool {
+        let again = |set: u8| set & (Ready::READ.0 | Ready::WRITE.0) != 0;
+        let before = self.change(|set| {
+            let set = set & !Ready::SERVED;
+            if again(set) { set | Ready::QUEUED } else { set }
+        });
+        again(before) && before & Ready::QUEUED == 0
     }
 
     /// Another stream takes the place.
     pub(crate) fn reopen(&self) {
         self.0.fetch_and(!Ready::CLOSED.0, Ordering::AcqRel);
+    }
+
+    /// Returns what was there before.
+    fn change(&self, to: impl Fn(u8) -> u8) -> u8 {
+        let changed = self
+            .0
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |set| Some(to(set)));
+        changed.unwrap_or_else(|set| set)
     }
 }

@@ -17,11 +17,38 @@ use crate::sync::relock;
 impl Conn {
     /// One more owner; true when the count afterwards is above 1.
     pub fn acquire(&self) -> bool {
-        self.window.refs.fetch_add(1, Ordering::AcqRel) + 1 > 1
+        self.owners().fetch_add(1, Ordering::AcqRel);
+        self.transient_acquire()
     }
 
     /// One owner less; the last one destroys the connection.
     pub fn release(this: &Arc<Self>) {
+        this.disown();
+        Self::transient_release(this);
+    }
+
+    /// A reference ceases to be an owner's; [`Self::transient_release`] drops it.
+    pub(crate) fn disown(&self) {
+        self.owners().fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// The visible count: owners and transient references.
+    pub fn ref_count(&self) -> c_int {
+        self.window.refs.load(Ordering::Acquire)
+    }
+
+    /// Owners only.
+    pub fn owner_count(&self) -> c_int {
+        self.owners().load(Ordering::Acquire)
+    }
+
+    /// Keeps the object alive without owning it; true when the count afterwards is above 1.
+    pub fn transient_acquire(&self) -> bool {
+        self.window.refs.fetch_add(1, Ordering::AcqRel) + 1 > 1
+    }
+
+    /// The reverse of [`Self::transient_acquire`].
+    pub fn transient_release(this: &Arc<Self>) {
         let before = this
             .window
             .refs
@@ -37,34 +64,6 @@ impl Conn {
                 "conn id {}: released more often than acquired",
                 this.id()
             ),
-        }
-    }
-
-    /// The visible count: owners and transient references.
-    pub fn ref_count(&self) -> c_int {
-        self.window.refs.load(Ordering::Acquire)
-    }
-
-    /// Owners only.
-    pub fn owner_count(&self) -> c_int {
-        self.ref_count() - self.transients().load(Ordering::Acquire)
-    }
-
-    /// Keeps the object alive without owning it; true when the count afterwards is above 1.
-    pub fn transient_acquire(&self) -> bool {
-        self.transients().fetch_add(1, Ordering::AcqRel);
-        self.acquire()
-    }
-
-    /// The reverse of [`Self::transient_acquire`].
-    pub fn transient_release(this: &Arc<Self>) {
-        let held = this
-            .transients()
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |held| {
-                (held > 0).then(|| held - 1)
-            });
-        if held.is_ok() {
-            Self::release(this);
         }
     }
 

@@ -96,11 +96,16 @@ impl Looping {
     /// Queues a connection once.
     pub(crate) fn push_ready(&self, conn: &Arc<Conn>, what: Ready) {
         if conn.ready.add(what) {
-            let mut list = relock(&self.ready);
-            list.push_back(Arc::clone(conn));
-            // In one order with `waits`: a wait that begins sees this, or else is woken.
-            self.ready_count.store(list.len(), Ordering::SeqCst);
+            self.queue(conn);
         }
+    }
+
+    /// Puts a connection into the ready list, as its set says.
+    pub(crate) fn queue(&self, conn: &Arc<Conn>) {
+        let mut list = relock(&self.ready);
+        list.push_back(Arc::clone(conn));
+        // In one order with `waits`: a wait that begins sees this, or else is woken.
+        self.ready_count.store(list.len(), Ordering::SeqCst);
     }
 
     /// A listener found no descriptor for a pending connection.

@@ -196,30 +196,34 @@ impl Ctx {
             );
             return false;
         }
+        // Beforehand: once it is there, another thread may take it out again.
+        conn.acquire();
+        conn.hold_ctx();
         let added = {
             let mut tables = this.tables.lock();
             let added = tables.registry.add(conn).is_some();
             this.show_count(&tables);
             added
         };
-        if added {
-            conn.acquire();
-            conn.hold_ctx();
-            if conn.is_ok() {
-                this.arm(conn);
-            } else {
-                this.note_dead(conn);
-            }
+        if !added {
+            Conn::release(conn);
+        } else if conn.is_ok() {
+            this.arm(conn);
+        } else {
+            this.note_dead(conn);
         }
         true
     }
 
-    /// Takes a connection out of the registry, keeping the registry's reference; true if it was
-    /// there.
+    /// Takes a connection out of the registry; true if it was there. The registry's reference is no
+    /// owner's from then on, and left to the caller to drop.
     pub(crate) fn remove(&self, conn: &Arc<Conn>) -> bool {
         let removed = {
             let mut tables = self.tables.lock();
             let removed = tables.registry.remove(conn);
+            if removed {
+                conn.disown();
+            }
             self.show_count(&tables);
             removed
         };
@@ -233,7 +237,7 @@ impl Ctx {
     /// stays open as long as somebody else owns the connection.
     pub fn unregister(this: &Arc<Self>, conn: &Arc<Conn>) {
         if this.remove(conn) {
-            Conn::release(conn);
+            Conn::transient_release(conn);
         }
     }
 
@@ -246,12 +250,18 @@ impl Ctx {
     pub fn foreach(this: &Arc<Self>, visit: Hook<ActionFn>) -> *mut noPollConn {
         let mut slot = 0;
         loop {
-            let next = this.tables.lock().registry.next(slot);
+            let next = {
+                let tables = this.tables.lock();
+                let next = tables.registry.next(slot);
+                // Under the lock the registry's reference is there for certain.
+                next.inspect(|(_, conn)| {
+                    conn.transient_acquire();
+                })
+            };
             let Some((behind, conn)) = next else {
                 return ptr::null_mut();
             };
             slot = behind;
-            conn.transient_acquire();
             let found = visit.call(Self::as_c(this), Conn::as_c(&conn));
             Conn::transient_release(&conn);
             if found {
