@@ -325,9 +325,11 @@ TEST (one_thread_reads_while_others_send)
     wire_send_frame (peer, 0x81, 1, "in", 2);
   }
   WAIT_UNTIL (SHARED_GET (reader.messages) == MESSAGES);
-  nopoll_conn_close (reader.conn);
+  /* The reader needs the object until it has seen the end. */
+  nopoll_conn_shutdown (reader.conn);
   threads_join (helper);
   CHECK_INT (SHARED_GET (calls.closed), 1);
+  nopoll_conn_close (reader.conn);
   server_stop (&server);
   close (peer);
 }
