@@ -25,7 +25,7 @@ pub(crate) fn serve(ctx: &Arc<Ctx>, conn: &Arc<Conn>, work: &mut Workspace) {
     let Some(ready) = conn.ready.begin(nested) else {
         return;
     };
-    turn(conn, || {
+    turn(ctx, conn, nested, || {
         if conn.is(Role::Listener) {
             accept(ctx, conn);
         } else {
@@ -36,9 +36,6 @@ pub(crate) fn serve(ctx: &Arc<Ctx>, conn: &Arc<Conn>, work: &mut Workspace) {
             Conn::end_turn(conn, &reading, work);
         }
     });
-    if !nested && conn.ready.end() {
-        ctx.looping.queue(conn);
-    }
 }
 
 /// Dispatches the complete items that were read ahead, until a handler stops the wait.
@@ -47,7 +44,7 @@ pub(crate) fn finish(ctx: &Arc<Ctx>, conn: &Arc<Conn>) {
     if !nested && !conn.ready.begin_quietly() {
         return;
     }
-    turn(conn, || {
+    turn(ctx, conn, nested, || {
         while conn.has_items_ahead() && !ctx.looping.stopped() {
             if receive_one(ctx, conn, &mut How::Ahead) == Step::Over {
                 break;
@@ -55,21 +52,21 @@ pub(crate) fn finish(ctx: &Arc<Ctx>, conn: &Arc<Conn>) {
         }
         Conn::flush_backlog(conn);
     });
+}
+
+/// Does `work` as the dispatch of a connection, if that is still there, and ends what was begun:
+/// a turn, unless it was within another of this thread.
+fn turn(ctx: &Arc<Ctx>, conn: &Arc<Conn>, nested: bool, work: impl FnOnce()) {
+    if conn.is_ok() && conn.is_registered() {
+        let dispatch = dispatch::enter(conn);
+        conn.transient_acquire();
+        work();
+        Conn::transient_release(conn);
+        drop(dispatch);
+    }
     if !nested && conn.ready.end() {
         ctx.looping.queue(conn);
     }
-}
-
-/// Does `work` as the dispatch of a connection, if that is still there.
-fn turn(conn: &Arc<Conn>, work: impl FnOnce()) {
-    if !conn.is_ok() || !conn.is_registered() {
-        return;
-    }
-    let dispatch = dispatch::enter(conn);
-    conn.transient_acquire();
-    work();
-    Conn::transient_release(conn);
-    drop(dispatch);
 }
 
 fn accept(ctx: &Arc<Ctx>, listener: &Arc<Conn>) {

@@ -183,7 +183,8 @@ impl Conn {
                 Err(error) => {
                     let fd = this.descriptor();
                     let waits = would_block(&error) && socket::is_blocking(fd);
-                    if !waits || !this.wait_patiently(&mut patience, fd, Readiness::Writable, SLICE) {
+                    if !waits || !this.wait_patiently(&mut patience, fd, Readiness::Writable, SLICE)
+                    {
                         return (-1, Errno::of(&error));
                     }
                 }

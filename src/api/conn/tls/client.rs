@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::super::Conn;
 use super::files_of;
@@ -12,13 +12,11 @@ use crate::api::error::{Failure, Kind};
 use crate::api::opts::{Opts, TlsSettings};
 use crate::api::tls::Purpose;
 use crate::api::tls::policy::{Chain, Demand};
+use crate::transport::patience::SLICE;
 use crate::transport::socket::{self, Readiness};
 use crate::transport::tls::{
     Advance, Anchors, Check, Context, Identity, IdentityFiles, Oldest, PeerName, Stream,
 };
-
-/// See the waits of `read`.
-const SLICE: Duration = Duration::from_millis(100);
 
 /// What a client asks of TLS.
 struct Wanted {
