@@ -22,7 +22,15 @@ fi
 install() { DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends "${missing[@]}"; }
 echo "installing ${missing[*]}"
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+policy=/usr/sbin/policy-rc.d
+made=
+trap 'rm -f "$log" $made' EXIT
+# Packages that bring a server must not start it: the tests start their own.
+if [ ! -e "$policy" ]; then
+    made=$policy
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+fi
 # The package lists are fetched when they are missing or too old to be of use.
 install >"$log" 2>&1 || { apt-get update -q >"$log" 2>&1; install >>"$log" 2>&1; } || {
     cat "$log" >&2

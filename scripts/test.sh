@@ -86,6 +86,7 @@ interop() {
     python3 tests/interop/run.py && python3 tests/interop/run.py --mode asan &&
         python3 tests/interop/run.py --mode valgrind examples
 }
+browser() { tests/browser/run.sh; }
 demo() { scripts/demo.sh; }
 
 install || exit 1
@@ -106,6 +107,7 @@ run c-valgrind c_valgrind
 run cmake cmake_use
 run documents documents
 run interop interop
+run browser browser
 run demo demo
 run autobahn autobahn
 run fuzz fuzz

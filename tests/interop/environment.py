@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""The counterparts of the interoperability tests: Python's websockets, Node's ws, and Chromium.
+"""The counterparts of the interoperability tests: Python's websockets, Node's ws, Chromium, proxies.
 
 Installs the first two, in the versions of requirements.txt and package-lock.json, below the cargo
-target directory, unless they are there. As a program it prints the Python to use and the NODE_PATH.
+target directory, unless they are there, and the proxies from Debian. As a program it prints the Python
+to use and the NODE_PATH.
 """
 import importlib.util
 import os
@@ -74,6 +75,13 @@ def install_node():
     once("node", sources, install)
 
 
+def ensure_proxies():
+    # Debian keeps programs that serve where not everybody's PATH goes.
+    os.environ["PATH"] += ":/usr/sbin"
+    run(str(ROOT / "scripts/need.sh"), "nginx", "haproxy", "lighttpd", "apache2",
+        "/usr/lib/lighttpd/mod_openssl.so=lighttpd-mod-openssl", "openssl")
+
+
 def ensure():
     FOLDER.mkdir(parents=True, exist_ok=True)
     install_python()
@@ -83,6 +91,11 @@ def ensure():
 def chromium():
     """The browser, which is taken as it is found; None without one."""
     return shutil.which("chromium")
+
+
+def proxy_versions():
+    shown = [run("nginx", "-v"), run("haproxy", "-v"), run("lighttpd", "-v"), run("apache2", "-v")]
+    return [text.splitlines()[0].strip() for text in shown]
 
 
 def versions():

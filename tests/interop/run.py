@@ -21,20 +21,21 @@ import environment
 from environment import HERE, ROOT, TARGET
 
 # Each is a file of tests, beside this one.
-MODULES = ["exchanges", "compression", "browser", "examples"]
+MODULES = ["exchanges", "compression", "browser", "examples", "proxies"]
 
 
 def build(mode):
-    """The library, the examples and this library's peer."""
+    """The library, the examples and the programs beside this one."""
     kind = "asan" if mode == "asan" else "plain"
     subprocess.run([str(ROOT / "scripts/examples.sh"), kind], check=True, stdout=subprocess.DEVNULL,
                    env={**os.environ, "CARGO_TARGET_DIR": str(TARGET)})
     out = TARGET / "cmake" / kind
     flags = ["-g", "-fsanitize=address,undefined"] if mode == "asan" else ["-g", "-O1"]
-    subprocess.run(
-        ["cc", "-std=gnu99", "-Wall", "-Wextra", "-Werror", *flags, f"-I{ROOT / 'include'}",
-         str(HERE / "peer.c"), "-o", str(out / "peer"), f"-L{out}", f"-Wl,-rpath,{out}", "-lnopoll",
-         "-lpthread"], check=True)
+    for source in HERE.glob("*.c"):
+        subprocess.run(
+            ["cc", "-std=gnu99", "-Wall", "-Wextra", "-Werror", *flags, f"-I{ROOT / 'include'}",
+             str(source), "-o", str(out / source.stem), f"-L{out}", f"-Wl,-rpath,{out}", "-lnopoll",
+             "-lpthread"], check=True)
     if mode == "valgrind":
         link = TARGET / "cmake" / "valgrind"
         link.unlink(missing_ok=True)
@@ -65,8 +66,9 @@ def main():
     args = parser.parse_args()
     try:
         environment.ensure()
+        environment.ensure_proxies()
         build(args.mode)
-        versions = environment.versions()
+        versions = environment.versions() + environment.proxy_versions()
     except (environment.Unavailable, subprocess.CalledProcessError) as trouble:
         print(f"run.py: {trouble}")
         print("0 passed, 1 failed")
