@@ -71,6 +71,40 @@ TEST (closing_after_it_sends_no_second_frame)
   nopoll_ctx_unref (ctx);
 }
 
-TESTS (CASE (a_client_ends_the_conversation_with_a_frame_of_its_own),
+static void tell_everybody (noPollCtx *ctx, noPollConn *conn, noPollPtr data)
+{
+  *(int *) data = nopoll_conn_send_text (conn, "somebody has left", 17);
+}
+
+TEST (nothing_follows_the_close_frame)
+{
+  noPollCtx *ctx = nopoll_ctx_new ();
+  noPollConn *listener = wire_listener (ctx);
+  int peer, sent = 0, round;
+
+  for (round = 0; round < 2; round++) {
+    noPollConn *conn = wire_accepted (ctx, listener, &peer, 0);
+
+    nopoll_conn_set_on_close (conn, tell_everybody, &sent);
+    sent = 0;
+    if (round == 0) {
+      nopoll_conn_close_ext (conn, 1000, NULL, 0);
+    } else {
+      wire_send_frame (peer, 0x88, 1, "\x03\xe8", 2);
+      wire_wait_readable (nopoll_conn_socket (conn));
+      CHECK (nopoll_conn_get_msg (conn) == NULL);
+      nopoll_conn_close (conn);
+    }
+    CHECK_INT (sent, 17);
+    wire_expect_frame (peer, 0x88, 0, "\x03\xe8", 2);
+    wire_expect_end (peer);
+    close (peer);
+  }
+  nopoll_conn_close (listener);
+  nopoll_ctx_unref (ctx);
+}
+
+TESTS (CASE (nothing_follows_the_close_frame),
+       CASE (a_client_ends_the_conversation_with_a_frame_of_its_own),
        CASE (a_server_ends_the_conversation_with_a_frame_of_its_own),
        CASE (closing_after_it_sends_no_second_frame))

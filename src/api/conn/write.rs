@@ -306,6 +306,13 @@ impl Link {
         if let Err(code) = self.may_send(conn) {
             return Sent::Done(-1, Errno::Set(code));
         }
+        if self.closing && self.close_sent {
+            // RFC 6455 §5.5.1: "The application MUST NOT send any more data frames after sending a
+            // Close frame." C contract: sending is allowed, and pointless; a program that tells
+            // everybody in its on_close may well include the one that has gone.
+            let size = c_int::try_from(content.len()).unwrap_or(c_int::MAX);
+            return Sent::Done(size, Errno::Keep);
+        }
         let wanted = u8::try_from(frame.opcode & 0x0f).unwrap_or(0);
         let opcode = if frame.track {
             self.fragments.opcode(wanted)
