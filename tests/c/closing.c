@@ -346,9 +346,11 @@ TEST (on_close_may_send_as_long_as_there_is_somebody)
     end_it (&pair, causes[i / 2], 0);
     CHECK_INT (seen.sent, 4);
     CHECK_INT (seen.flushed, 4);
+    /* Nothing may follow a close frame (RFC 6455 section 5.5.1). */
     if (causes[i / 2] == LOCAL_CLOSE)
       wire_expect (&pair, 0x88, "", 0);
-    wire_expect (&pair, 0x81, "last", 4);
+    else
+      wire_expect (&pair, 0x81, "last", 4);
     wire_expect_end (pair.peer);
     finish (&pair, &seen, causes[i / 2] == LOCAL_CLOSE);
   }

@@ -180,13 +180,24 @@ struct occupant {
   int port;
 };
 
-/* A socket on a port, without the option that lets others share it in time. */
+/* A socket on a port, without the option that lets others share it in time. The port is none that the
+ * system gives away by itself: whoever connects meanwhile must not get it when it is left. */
 static struct occupant occupy (void)
 {
+  struct sockaddr_in address;
   struct occupant occupant;
+  int tries = 1000;
 
-  occupant.fd = wire_listen ();
-  occupant.port = wire_port (occupant.fd);
+  memset (&address, 0, sizeof address);
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
+  occupant.fd = socket (AF_INET, SOCK_STREAM, 0);
+  do {
+    occupant.port = 16000 + (int) ((getpid () * 7919L + random ()) % 16000);
+    address.sin_port = htons ((unsigned short) occupant.port);
+  } while (bind (occupant.fd, (struct sockaddr *) &address, sizeof address) != 0 && tries-- > 0);
+  CHECK (tries > 0);
+  CHECK (listen (occupant.fd, 1) == 0);
   return occupant;
 }
 
