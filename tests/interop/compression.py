@@ -26,10 +26,11 @@ def contents():
 CONTENTS = contents()
 
 
-def converse(client, server):
+def converse(client, server, is_compressed=True):
     for peer in client, server:
         peer.is_open()
-        peer.hears("compressed")
+        if is_compressed:
+            peer.hears("compressed")
     for sender, receiver in (client, server), (server, client):
         for content in CONTENTS:
             sender.send(content)
@@ -70,6 +71,26 @@ for _client, _server in PAIRS:
             converse(client, server)
             client.end()
             server.end()
+
+# No engine makes a window of 8 bits, but some promise to keep to it: who asks, for what, and whether
+# anything is agreed upon. This library reads what they send, sends nothing compressed to those who
+# can't read more, and as a server declines to be asked.
+EIGHT = [("ws", "C", "client", "8/15", True), ("C", "ws", "server", "8/15", True),
+         ("C", "ws", "server", "15/8", True), ("C", "websockets", "server", "15/8", True),
+         ("ws", "C", "client", "15/8", False), ("websockets", "C", "client", "15/8", False)]
+
+for _client, _server, _asker, _settings, _agreed in EIGHT:
+    @test(f"{_client} client, {_server} server: the {_asker} asks for {_settings} bits")
+    def eight_bits(bench, kinds=(_client, _server), asker=_asker, settings=_settings,
+                   agreed=_agreed):
+        client_kind, server_kind = kinds
+        of_client, of_server = ((settings, NOTHING) if asker == "client"
+                                else (NOTHING, settings))
+        server, port = server_of(bench, server_kind, of_server)
+        client = client_of(bench, client_kind, of_client, port)
+        converse(client, server, agreed)
+        client.end()
+        server.end()
 
 for _kind in "websockets", "ws":
     @test(f"{_kind} client that offers compression, C server that doesn't want any")
