@@ -56,10 +56,16 @@ impl Close {
         close
     }
 
-    /// Whether no bytes behind these could make the reason UTF-8.
+    /// Whether the reason is what will be refused, and no bytes behind these could make it UTF-8.
     pub(super) fn is_hopeless(payload: &[u8]) -> bool {
-        let reason = payload.get(2..).unwrap_or_default();
-        std::str::from_utf8(reason).is_err_and(|error| error.error_len().is_some())
+        payload
+            .split_first_chunk()
+            .is_some_and(|(&status, reason)| {
+                let reason = std::str::from_utf8(reason);
+                // Behind an invalid status all of the reason is reported, as it is.
+                is_valid_status(u16::from_be_bytes(status))
+                    && reason.is_err_and(|error| error.error_len().is_some())
+            })
     }
 
     fn refused(self, error: Error) -> Self {

@@ -27,6 +27,8 @@ fn streams(role: Role) -> Vec<Vec<u8>> {
     vec![
         with(&[(0x88, b"\x03\xe9away"), (0x81, b"never seen")]),
         with(&[(0x88, b"")]),
+        with(&[(0x88, b"\x03\xe8bad \xff byte")]),
+        with(&[(0x88, b"\x03\xedbad status, bad \xff byte")]),
         with(&[(0x80, b"no start")]),
         with(&[(0x01, b"a"), (0x81, b"second start")]),
         with(&[(0x91, b"reserved bit")]),
