@@ -32,7 +32,7 @@ mapfile -t targets < <(cargo fuzz list)
 [ $# -eq 0 ] || targets=("$@")
 for name in "${targets[@]}"; do
     case $name in
-        request | response) words=http ;;
+        negotiate | request | response) words=http ;;
         *) words=frames ;;
     esac
     mkdir -p "fuzz/corpus/$name" "fuzz/artifacts/$name"

@@ -3,10 +3,13 @@
 
 pub mod close;
 pub mod connection;
+pub mod deflate;
 pub mod header;
+pub mod inflate;
 mod input;
 mod memory;
 mod model;
+pub mod negotiate;
 pub mod receiver;
 pub mod request;
 pub mod response;

@@ -210,10 +210,12 @@ impl Stream {
     }
 }
 
-/// Whether a reason is not UTF-8 and won't be.
+/// Whether the reason behind a valid status is not UTF-8 and won't be.
 fn is_hopeless(payload: &[u8]) -> bool {
-    let reason = payload.get(2..).unwrap_or_default();
-    std::str::from_utf8(reason).is_err_and(|error| error.error_len().is_some())
+    let refused = Some(Error::InvalidUtf8.close_code());
+    let cut = payload.get(2..).map(std::str::from_utf8);
+    let never = cut.is_some_and(|cut| cut.is_err_and(|error| error.error_len().is_some()));
+    never && matches!(close(payload, true), Event::Close { answer, .. } if answer == refused)
 }
 
 fn close(payload: &[u8], strict: bool) -> Event {

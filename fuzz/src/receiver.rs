@@ -79,7 +79,7 @@ pub fn check(data: &[u8]) {
 
     let whole = feed(&mut Receiver::new(role), stream, &rules);
     let in_portions = portions(role, stream, &rules, seed);
-    let read = read_exactly(role, stream, &rules, seed);
+    let read = read_exactly(&mut Receiver::new(role), stream, &rules, seed);
     let expected = model::receive(role, stream, &rules);
     for (events, how) in [(whole, "whole"), (in_portions, "portions"), (read, "reads")] {
         if comes_in_pieces(&rules) {
@@ -94,7 +94,7 @@ pub fn check(data: &[u8]) {
     switch_delivery(role, stream, &rules, seed);
 }
 
-fn comes_in_pieces(rules: &Rules) -> bool {
+pub fn comes_in_pieces(rules: &Rules) -> bool {
     match rules.delivery {
         Delivery::Pieces => true,
         Delivery::Frames => rules.max_frame > MAX_ASSEMBLED,
@@ -103,7 +103,7 @@ fn comes_in_pieces(rules: &Rules) -> bool {
 }
 
 /// Feeds `input` to its end.
-fn feed(receiver: &mut Receiver<Memory>, mut input: &[u8], rules: &Rules) -> Vec<Event> {
+pub fn feed(receiver: &mut Receiver<Memory>, mut input: &[u8], rules: &Rules) -> Vec<Event> {
     let mut events = Vec::new();
     loop {
         let (used, item) = receiver.feed(input, rules);
@@ -125,12 +125,21 @@ fn portions(role: Role, stream: &[u8], rules: &Rules, seed: u16) -> Vec<Event> {
 
 /// Takes from the stream as from a socket: what is wanted and no more, into the payload's memory
 /// where the receiver lends it.
-fn read_exactly(role: Role, stream: &[u8], rules: &Rules, seed: u16) -> Vec<Event> {
-    let mut receiver = Receiver::<Memory>::new(role);
+pub fn read_exactly(
+    receiver: &mut Receiver<Memory>,
+    stream: &[u8],
+    rules: &Rules,
+    seed: u16,
+) -> Vec<Event> {
     let mut random = Random::new(seed);
     let mut events: Vec<Event> = Vec::new();
     let mut rest = stream;
-    while !rest.is_empty() && !events.last().is_some_and(Event::ends) {
+    while !(rest.is_empty() || events.last().is_some_and(Event::ends)) || receiver.holds() {
+        if receiver.holds() {
+            let (_, item) = receiver.feed(&[], rules);
+            events.extend(item.map(Event::from));
+            continue;
+        }
         let most = random.size();
         let want = receiver.want();
         assert!(want > 0, "something is always wanted");
@@ -224,7 +233,7 @@ fn compare_pieces(events: Vec<Event>, expected: Vec<Event>, how: &str) {
 }
 
 /// Joins what came in parts.
-fn pieces_joined(events: Vec<Event>) -> Vec<Event> {
+pub fn pieces_joined(events: Vec<Event>) -> Vec<Event> {
     let mut whole: Vec<Event> = Vec::new();
     for event in events {
         match (whole.last_mut(), event) {

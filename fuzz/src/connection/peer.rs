@@ -23,6 +23,8 @@ pub struct Peer {
     /// What the library wrote and has not been looked at.
     unread: RefCell<Vec<u8>>,
     head: RefCell<Option<Vec<u8>>>,
+    /// How many bytes were taken off the wire.
+    pub taken: Cell<usize>,
     /// The library's end of the stream was seen.
     ended: Cell<bool>,
     /// Statuses of the close frames that the library sent by itself.
@@ -45,6 +47,7 @@ impl Peer {
             confused: Cell::new(false),
             unread: RefCell::default(),
             head: RefCell::new(None),
+            taken: Cell::new(0),
             ended: Cell::new(false),
             closes: RefCell::default(),
         }
@@ -144,6 +147,7 @@ impl Peer {
                     }
                     Ok(n) => {
                         assert!(!self.ended.get());
+                        self.taken.set(self.taken.get() + n);
                         self.unread.borrow_mut().extend(&buffer[..n]);
                     }
                     Err(_) => break,

@@ -562,22 +562,27 @@ impl World {
         assert!(self.is_ok());
     }
 
+    /// Goes on until nothing moves any more.
+    fn come_to_rest(&self) {
+        let state = || {
+            let received = self.received.borrow().len();
+            (received, self.peer.taken.get(), self.is_ok())
+        };
+        let mut idle = 0;
+        while idle < 2 {
+            let before = state();
+            self.wait();
+            self.get_msg();
+            self.complete(0);
+            self.peer.look(&self.books);
+            idle = if state() == before { idle + 1 } else { 0 };
+        }
+    }
+
     /// Lets everything come to rest, compares, and releases.
     fn finish(self: Box<Self>) {
         self.script.borrow_mut().clear();
-        for _ in 0..4 {
-            self.wait();
-            self.get_msg();
-            self.peer.look(&self.books);
-            self.complete(0);
-        }
-        while self.is_ok() {
-            let before = self.received.borrow().len();
-            self.get_msg();
-            if self.received.borrow().len() == before {
-                break;
-            }
-        }
+        self.come_to_rest();
         self.check();
         self.compare();
         let Self { ctx, conn, .. } = *self;
