@@ -39,7 +39,7 @@ pub unsafe extern "C" fn nopoll_log_color_is_enabled(ctx: *mut noPollCtx) -> nop
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nopoll_log_enable(ctx: *mut noPollCtx, value: nopoll_bool) {
     // SAFETY: a handle, as this function demands.
-    unsafe { ask(ctx, (), |ctx: &Ctx| ctx.log_settings().set_enabled(value)) }
+    unsafe { switch(ctx, |settings| settings.set_enabled(value)) }
 }
 
 /// Switches colours on the console on or off; off is the default.
@@ -65,7 +65,21 @@ pub unsafe extern "C" fn nopoll_log_set_handler(
     // SAFETY: a callback, as this function demands.
     let hook = handler.map(|handler| unsafe { Hook::new(handler, user_data) });
     // SAFETY: a handle, as this function demands.
-    unsafe { ask(ctx, (), |ctx: &Ctx| ctx.log_settings().set_handler(hook)) }
+    unsafe { switch(ctx, |settings| settings.set_handler(hook)) }
+}
+
+/// Changes who hears of records.
+///
+/// # Safety
+/// `ctx` is a handle.
+unsafe fn switch(ctx: *mut noPollCtx, change: impl FnOnce(&log::Settings)) {
+    boundary((), || {
+        // SAFETY: a handle, as this function demands.
+        let ctx = unsafe { Ctx::retain(ctx) }?;
+        change(ctx.log_settings());
+        Ctx::catch_up_log(&ctx);
+        Some(())
+    });
 }
 
 #[cfg(any())]

@@ -64,6 +64,8 @@ pub struct Ctx {
     window: CtxWindow,
     alive: Keep<Self>,
     log: log::Settings,
+    /// The environment made the context lenient, and nobody has heard of it yet.
+    lenient_untold: AtomicBool,
     hooks: CtxHooks,
     pub(crate) settings: Settings,
     pub(crate) tables: Lock<Tables>,
@@ -93,6 +95,7 @@ impl Ctx {
             window: CtxWindow::default(),
             alive: Keep::empty(),
             log: log::Settings::new(),
+            lenient_untold: AtomicBool::new(false),
             hooks: CtxHooks {
                 on_accept: HookCell::empty(),
                 on_open: HookCell::empty(),
@@ -121,13 +124,20 @@ impl Ctx {
             ctx.settings.set_coalescing(false);
             ctx.settings.set_read_ahead(false);
             ctx.settings.set_checks_names(false);
+            ctx.lenient_untold.store(true, Ordering::Relaxed);
+        }
+        ctx
+    }
+
+    /// Somebody may be listening to the log from now on: what could not be told before, is.
+    pub fn catch_up_log(this: &Arc<Self>) {
+        if log::wanted(this) && this.lenient_untold.swap(false, Ordering::Relaxed) {
             log!(
-                &ctx,
+                this,
                 Level::Warning,
                 "NOPOLL_LENIENT=1: tolerating what RFC 6455 forbids"
             );
         }
-        ctx
     }
 
     pub(crate) fn as_c(this: &Arc<Self>) -> *mut noPollCtx {
