@@ -17,99 +17,6 @@
  */
 #include "table/places.h"
 
-struct row {
-  const char *name;
-  table_call call;
-  struct want nulls[12];
-  int is_free, is_conn;
-  struct want cells[STATES];
-};
-
-#define NULLS(...) { __VA_ARGS__ }
-#define CALL(name, statements, ...) \
-  static struct got call_##name (struct env *e, unsigned nulls) { statements }
-#define FREE CALL
-#define ROW CALL
-#define CONN CALL
-#include "table/rows/utilities.def"
-#include "table/rows/objects.def"
-#include "table/rows/constructors.def"
-#include "table/rows/connections.def"
-#undef FREE
-#undef ROW
-#undef CONN
-
-#define FREE(name, statements, nulls, cell) { #name, call_##name, nulls, 1, 0, { cell } },
-#define ROW(name, statements, nulls, cell) { #name, call_##name, nulls, 0, 0, { cell } },
-#define CONN(name, statements, nulls, ...) { #name, call_##name, nulls, 0, 1, { __VA_ARGS__ } },
-static const struct row rows[] = {
-#include "table/rows/utilities.def"
-#include "table/rows/objects.def"
-#include "table/rows/constructors.def"
-#include "table/rows/connections.def"
-};
-#define ROWS ((int) (sizeof rows / sizeof rows[0]))
-
-struct exception {
-  const char *name;
-  unsigned places;
-  struct want want;
-};
-
-#define IN(place) (1u << (place))
-#define EXCEPT(name, places, cell) { #name, places, cell },
-static const struct exception exceptions[] = {
-#include "table/exceptions.def"
-};
-#define EXCEPTIONS ((int) (sizeof exceptions / sizeof exceptions[0]))
-
-/* What this build and this machine have. */
-static int available (int when)
-{
-  static int known = -1;
-
-  if (known < 0) {
-    noPollCtx *ctx = nopoll_ctx_new ();
-    noPollConn *tls = nopoll_listener_tls_new (ctx, "127.0.0.1", "0");
-    noPollConn *v6 = nopoll_listener_new6 (ctx, "::1", "0");
-
-    known = (tls ? WITH_TLS : 0) | (v6 ? WITH_V6 : 0);
-    nopoll_conn_close (tls);
-    nopoll_conn_close (v6);
-    nopoll_ctx_unref (ctx);
-  }
-  return (known & when) == when;
-}
-
-static void compare (const char *name, const char *where, struct got got, struct want want)
-{
-  int code = want.code == UNCHANGED ? BEFORE : want.code;
-
-  if (!available (want.when))
-    want.how = NUMBER, want.number = 0;
-  switch (want.how) {
-  case NUMBER:
-    if (got.number != want.number)
-      check_fail (__FILE__, __LINE__, "%s, %s: %ld, not %ld", name, where, got.number,
-                  want.number);
-    break;
-  case TEXT:
-    if (strcmp (got.text, want.text) != 0)
-      check_fail (__FILE__, __LINE__, "%s, %s: \"%s\", not \"%s\"", name, where, got.text,
-                  want.text);
-    break;
-  case SOMETHING:
-    if (got.number <= 0)
-      check_fail (__FILE__, __LINE__, "%s, %s: %ld, not above 0", name, where, got.number);
-    break;
-  case ANYTHING: break;
-  case NOT_GIVEN: check_fail (__FILE__, __LINE__, "%s, %s: no cell", name, where); break;
-  }
-  if (code != UNKNOWN && got.code != code)
-    check_fail (__FILE__, __LINE__, "%s, %s: errno %d (%s), not %d", name, where, got.code,
-                got.code == BEFORE ? "unchanged" : strerror (got.code), code);
-}
-
 static int filled (const struct want *cells, int most)
 {
   int n = 0;
@@ -118,9 +25,6 @@ static int filled (const struct want *cells, int most)
     n++;
   return n;
 }
-
-/* All failures of a test are reported, not only the first. */
-static void begin (void) { check_enter_handler (); available (0); }
 
 static void call_in_state (const struct row *row, enum state state, unsigned nulls,
                            const char *where, struct want want)
@@ -182,52 +86,21 @@ TEST (a_client_that_was_closed_and_is_referenced) { in_state (CLOSED); }
 TEST (a_listener) { in_state (LISTENER); }
 TEST (a_client_whose_socket_was_taken_away) { in_state (DETACHED); }
 
-static struct want wanted_at (const struct row *row, enum place place)
-{
-  int i;
-
-  for (i = 0; i < EXCEPTIONS; i++)
-    if (strcmp (exceptions[i].name, row->name) == 0 && exceptions[i].places & IN (place))
-      return exceptions[i].want;
-  return row->cells[row->is_conn ? place_states[place] : 0];
-}
-
-static void at_place (enum place place)
-{
-  int i;
-
-  begin ();
-  for (i = 0; i < ROWS; i++) {
-    struct scene scene;
-
-    if (place == ON_MUTEX && !rows[i].is_free)
-      continue;
-    check_guard (60);
-    if (getenv ("TABLE_VERBOSE"))
-      printf ("%s, %s\n", rows[i].name, place_names[place]);
-    memset (&scene, 0, sizeof scene);
-    scene.place = place;
-    scene.call = rows[i].call;
-    play (&scene);
-    compare (rows[i].name, place_names[place], scene.got, wanted_at (&rows[i], place));
-  }
-}
-
-TEST (inside_on_accept) { at_place (ON_ACCEPT); }
+TEST (inside_on_accept) { at_place (ON_ACCEPT, play, 1); }
 /* L-12, L-14, Q19 */
-TEST (inside_on_open) { at_place (ON_OPEN); }
-TEST (inside_on_http) { at_place (ON_HTTP); }
+TEST (inside_on_open) { at_place (ON_OPEN, play, 1); }
+TEST (inside_on_http) { at_place (ON_HTTP, play, 1); }
 /* Q20, M-49 */
-TEST (inside_on_ready) { at_place (ON_READY); }
-TEST (inside_on_ready_of_a_client) { at_place (ON_CLIENT_READY); }
-TEST (inside_on_msg) { at_place (ON_MSG); }
-TEST (inside_on_ping_msg) { at_place (ON_PING); }
+TEST (inside_on_ready) { at_place (ON_READY, play, 1); }
+TEST (inside_on_ready_of_a_client) { at_place (ON_CLIENT_READY, play, 1); }
+TEST (inside_on_msg) { at_place (ON_MSG, play, 1); }
+TEST (inside_on_ping_msg) { at_place (ON_PING, play, 1); }
 /* L-13, M-48 */
-TEST (inside_on_close) { at_place (ON_CLOSE); }
+TEST (inside_on_close) { at_place (ON_CLOSE, play, 1); }
 /* U-18 */
-TEST (inside_a_log_handler) { at_place (ON_LOG); }
-TEST (inside_foreach) { at_place (ON_FOREACH); }
-TEST (inside_a_mutex_handler) { at_place (ON_MUTEX); }
+TEST (inside_a_log_handler) { at_place (ON_LOG, play, 1); }
+TEST (inside_foreach) { at_place (ON_FOREACH, play, 1); }
+TEST (inside_a_mutex_handler) { at_place (ON_MUTEX, play, 1); }
 
 /* A file of the source tree, from beside this one. */
 static char *source_file (const char *name)

@@ -361,7 +361,9 @@ fn no_peer(session: Fd, error: &io::Error) -> Failure {
 /// Accepts on a listening descriptor; waits where the application believes it to be blocking, as
 /// long as `usable`.
 pub(crate) fn accept_fd(listening: Fd, usable: impl Fn() -> bool) -> io::Result<Fd> {
-    let waits = socket::is_blocking(listening) || socket::mode_taken_over(listening);
+    // On what doesn't listen the system says so at once.
+    let waits = socket::is_listening(listening)
+        && (socket::is_blocking(listening) || socket::mode_taken_over(listening));
     let mut patience = Patience::default();
     loop {
         // Not in `accept` itself: that would go on after another thread has closed the listener.

@@ -40,6 +40,9 @@ impl Conn {
         let rules = this.request_rules();
         let got = {
             let mut link = this.link.lock();
+            if this.is_unfinished(&link) {
+                return Step::Blocked;
+            }
             if !link.is_live() {
                 return Step::Dead(Errno::DEAD);
             }
@@ -275,7 +278,13 @@ impl Conn {
 
     /// A handler is being asked, or the constructor is at work: waiting for bytes is no use.
     pub(crate) fn is_deciding(&self) -> bool {
-        self.link.lock().phase.is_deciding()
+        let link = self.link.lock();
+        link.phase.is_deciding() || self.is_unfinished(&link)
+    }
+
+    /// Whether the stream is still to come: who makes its TLS is being asked.
+    pub(super) fn is_unfinished(&self, link: &Link) -> bool {
+        link.transport.is_none() && !link.closing && self.is_ok()
     }
 
     /// Advances the handshake as [`Self::is_ready`] does.

@@ -37,6 +37,9 @@ impl Conn {
         let got = loop {
             {
                 let mut link = this.link.lock();
+                if this.is_unfinished(&link) {
+                    return Received::Blocked;
+                }
                 if !link.is_live() {
                     return Received::Dead(Errno::DEAD);
                 }

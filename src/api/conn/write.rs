@@ -286,6 +286,9 @@ pub(super) fn library_frame(opcode: u8, payload: &[u8], server: bool) -> Vec<u8>
 impl Link {
     /// Whether a frame may go out now; the errno if not.
     fn may_send(&self, conn: &Conn) -> Result<(), c_int> {
+        if conn.is_unfinished(self) {
+            return Err(libc::ENOTCONN);
+        }
         if self.transport.is_none() || !conn.is_ok() {
             return Err(libc::EBADF);
         }

@@ -33,6 +33,9 @@ enum place {
   ON_CLIENT_READY,                                           /* client, by a direct call */
   ON_LOG, ON_FOREACH,                                        /* with a ready client */
   ON_MUTEX,                                                  /* FREE rows only */
+  /* Over TLS. Those without a callback are states. */
+  TLS_CLIENT, TLS_WAITING, TLS_ACCEPTED,
+  IN_CLIENT_CREATOR, IN_CLIENT_CHECK, IN_SERVER_CREATOR, IN_SERVER_CHECK,
   PLACES
 };
 

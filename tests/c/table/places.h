@@ -4,65 +4,8 @@
 #ifndef TABLE_PLACES_H
 #define TABLE_PLACES_H
 
-#include "calls.h"
 #include "states.h"
-
-typedef struct got (*table_call) (struct env *e, unsigned nulls);
-
-static const char *const place_names[PLACES] = {
-  "on_accept", "on_open", "on_http", "on_ready", "on_msg", "on_ping_msg", "on_close",
-  "on_ready of a client", "the log handler", "foreach", "a mutex handler"
-};
-
-/* What holds inside, unless exceptions.def says otherwise: the column of this state. */
-static const enum state place_states[PLACES] = {
-  WAITING, ACCEPTED, ACCEPTED, ACCEPTED, ACCEPTED, ACCEPTED, ACCEPTED,
-  READY, READY, READY, READY
-};
-
-struct scene {
-  struct env env;
-  enum place place;
-  table_call call;
-  struct got got;
-  int begun, done;
-};
-
-/* For the mutex handlers, which get no pointer of the test's. */
-static struct scene *mutex_scene;
-
-static void act (struct scene *scene)
-{
-  if (scene->begun)
-    return;
-  scene->begun = 1;
-  errno = BEFORE;
-  scene->got = scene->call (&scene->env, 0);
-  scene->done = 1;
-  nopoll_loop_stop (scene->env.ctx);
-}
-
-static void at (noPollConn *conn, enum place place, noPollPtr data)
-{
-  struct scene *scene = (struct scene *) data;
-
-  if (scene->place == place && conn == scene->env.conn)
-    act (scene);
-}
-
-static nopoll_bool in_accept (noPollCtx *ctx, noPollConn *conn, noPollPtr data)
-{
-  struct scene *scene = (struct scene *) data;
-
-  if (scene->env.conn == NULL) {
-    scene->env.conn = conn;
-    own (&scene->env);
-    nopoll_conn_set_sock_block (nopoll_conn_socket (conn), nopoll_false);
-    nopoll_loop_stop (ctx);
-  }
-  at (conn, ON_ACCEPT, data);
-  return nopoll_true;
-}
+#include "table.h"
 
 static nopoll_bool in_open (noPollCtx *ctx, noPollConn *conn, noPollPtr data)
 {
@@ -102,16 +45,6 @@ static nopoll_bool in_foreach (noPollCtx *ctx, noPollConn *conn, noPollPtr data)
 {
   at (conn, ON_FOREACH, data);
   return nopoll_false;
-}
-
-/* Mutexes that are none: the test that uses them has one thread. */
-static noPollPtr mutex_make (void) { return malloc (1); }
-static void mutex_break (noPollPtr mutex) { if (mutex != mutex_scene) free (mutex); }
-static void mutex_give (noPollPtr mutex) { }
-static void mutex_take (noPollPtr mutex)
-{
-  if (mutex_scene != NULL)
-    act (mutex_scene);
 }
 
 /* The whole conversation of a client, as it comes over the wire; the loop does the rest. */
