@@ -66,6 +66,8 @@ struct Accepted {
     shape: Shape,
     fragments: Fragments,
     close_sent: bool,
+    /// See [`Deflater::was_packing`].
+    was_packing: bool,
     credit: usize,
 }
 
@@ -339,7 +341,7 @@ impl Link {
             .and_then(|(first, pause)| self.begin_pause(&built, first, pause));
         let sent = paused.unwrap_or_else(|| self.send(conn, &built));
         if let (Sent::Done(-1, _) | Sent::Full, Some(deflater)) = (&sent, &mut self.deflater) {
-            deflater.refused();
+            deflater.take_back(deflater.was_packing(), built.shape.compressed);
         }
         sent
     }
@@ -349,6 +351,7 @@ impl Link {
             shape: frame.shape,
             fragments: self.fragments,
             close_sent: self.close_sent,
+            was_packing: self.deflater.as_deref().is_some_and(Deflater::was_packing),
             // The program goes on to its next frame: nobody will ask for the last one any more.
             credit: self.out.take_credit(),
         };
@@ -367,8 +370,8 @@ impl Link {
         self.fragments = frame.fragments;
         self.close_sent = frame.close_sent;
         self.out.add_credit(frame.credit);
-        if let Some(deflater) = self.deflater.as_mut().filter(|_| frame.shape.compressed) {
-            deflater.refused();
+        if let Some(deflater) = &mut self.deflater {
+            deflater.take_back(frame.was_packing, frame.shape.compressed);
         }
     }
 

@@ -15,8 +15,6 @@ pub struct Deflater {
     packing: bool,
     /// The same before the latest frame.
     was_packing: bool,
-    /// The latest frame was compressed.
-    packed: bool,
 }
 
 /// A compressed payload.
@@ -38,7 +36,6 @@ impl Deflater {
             engine: None,
             packing: false,
             was_packing: false,
-            packed: false,
         }
     }
 
@@ -53,7 +50,7 @@ impl Deflater {
     }
 
     /// Compresses the payload of a frame, or leaves it as it is. The frame must go out next, or
-    /// [`Self::refused`] be told that it doesn't.
+    /// [`Self::take_back`] be told that it doesn't.
     ///
     /// RFC 7692 §7.2.1 has the whole message compressed and cut into frames; each frame here is
     /// flushed instead, because its sender expects the peer to see it now. Only where the message
@@ -61,7 +58,6 @@ impl Deflater {
     pub fn pack(&mut self, opcode: u8, fin: bool, content: &[u8]) -> Option<Packed> {
         self.was_packing = self.packing;
         let packs = self.packs(opcode, content.len());
-        self.packed = packs;
         if matches!(opcode, TEXT | BINARY | CONTINUATION) {
             self.packing = packs && !fin;
         }
@@ -92,11 +88,17 @@ impl Deflater {
         })
     }
 
-    /// The latest frame will not be sent after all. What the engine knows of it the peer doesn't,
+    /// Whether a compressed message was under way before the latest frame.
+    pub fn was_packing(&self) -> bool {
+        self.was_packing
+    }
+
+    /// A frame will not be sent after all, nor what came after it: `was_packing` is what was said
+    /// with it, `is_packed` whether it was compressed. What the engine knows of it the peer doesn't,
     /// so it starts afresh, which it may at any time.
-    pub fn refused(&mut self) {
-        self.packing = self.was_packing;
-        if self.packed {
+    pub fn take_back(&mut self, was_packing: bool, is_packed: bool) {
+        self.packing = was_packing;
+        if is_packed {
             self.engine = None;
         }
     }

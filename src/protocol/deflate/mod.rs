@@ -8,12 +8,11 @@
 //! Without the cargo feature `deflate` there are no engines: the types below stay, so that nobody
 //! else needs to ask, and nothing is ever negotiated.
 
+mod deflater;
 #[cfg_attr(not(feature = "deflate"), path = "engine_absent.rs")]
 mod engine;
 mod inflater;
 pub mod negotiate;
-
-mod deflater;
 
 pub use deflater::{Deflater, Packed};
 pub use inflater::{INPUT, Inflater};
