@@ -61,7 +61,7 @@ if(NOPOLL_BUILD_STATIC)
   install(FILES "${PROJECT_BINARY_DIR}/libnopoll.a"
     DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT development)
 endif()
-install(DIRECTORY include/ DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/nopoll"
+install(DIRECTORY "${headers}/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/nopoll"
   COMPONENT development FILES_MATCHING PATTERN "*.h")
 install(FILES "${PROJECT_BINARY_DIR}/install/nopoll.pc" DESTINATION "${pc_dir}"
   COMPONENT development)

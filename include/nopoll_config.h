@@ -27,6 +27,12 @@
 #define NOPOLL_HAVE_TLSv12_ENABLED (1)
 #define NOPOLL_HAVE_TLS_FLEXIBLE_ENABLED (1)
 
+/*
+ * Defined by installing a library that was built without TLS: nopoll_private.h then needs no OpenSSL.
+ * The TLS functions are declared all the same, and fail.
+ */
+/* #undef NOPOLL_WITHOUT_TLS */
+
 /** An int in a pointer. */
 #ifndef INT_TO_PTR
 # define INT_TO_PTR(integer) ((noPollPtr) (long) ((int) (integer)))

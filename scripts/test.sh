@@ -2,7 +2,7 @@
 # Every check of the project, in order; stops at nothing, fails if anything failed.
 #
 #   scripts/test.sh            everything
-#   scripts/test.sh STAGE...   only these: fmt clippy rust docs reference c-plain c-asan c-valgrind
+#   scripts/test.sh STAGE...   only these: fmt clippy rust docs reference c-plain c-asan c-valgrind bare
 #                              cmake interop demo autobahn fuzz
 #
 # Needs Rust, gcc, Python and Node. Installs the rest (Debian packages when run as root, Python
@@ -73,6 +73,13 @@ suite() {
 c_asan() { suite --mode asan --compiler gcc --compiler clang; }
 c_valgrind() { suite --mode valgrind --compiler gcc; }
 c_plain() { suite --mode plain --compiler gcc --compiler clang; }
+# A library without OpenSSL and zlib, and the programs that need neither.
+bare() {
+    local lib=$CARGO_TARGET_DIR/bare/release
+    cargo build -q --release --no-default-features --target-dir "$CARGO_TARGET_DIR/bare" &&
+        ! readelf -d "$lib/libnopoll.so" | grep -E 'NEEDED.*lib(ssl|crypto|z)' &&
+        python3 tests/c/run.py --lib "$lib" --include include --without tls --without deflate
+}
 cmake_use() { bash tests/cmake/run.sh; }
 autobahn() {
     cargo build -q --release &&
@@ -104,6 +111,7 @@ run reference reference
 run c-plain c_plain
 run c-asan c_asan
 run c-valgrind c_valgrind
+run bare bare
 run cmake cmake_use
 run documents documents
 run interop interop

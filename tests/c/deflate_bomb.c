@@ -1,4 +1,4 @@
-/* run.py: libs=z */
+/* run.py: libs=z needs=deflate */
 /* A gigabyte of zeros in a message of a megabyte: it costs no more memory than the limits allow. */
 #include <nopoll.h>
 

@@ -1,4 +1,4 @@
-/* run.py: libs=z */
+/* run.py: libs=z needs=deflate */
 /* Compressed messages on the wire, in both roles, against zlib. */
 #include <nopoll.h>
 

@@ -1,3 +1,4 @@
+/* run.py: needs=deflate */
 /* What is said about compression in the opening handshake, byte for byte. */
 #include <nopoll.h>
 

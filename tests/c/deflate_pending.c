@@ -1,4 +1,4 @@
-/* run.py: libs=z */
+/* run.py: libs=z needs=deflate */
 /* Compressed frames that the kernel doesn't take at once, and what the program is told of them. */
 #include <nopoll.h>
 

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """Builds the C programs of this folder and runs them.
 
-    run.py --lib DIR --include DIR [--mode plain|asan|valgrind] [--compiler CC]... [--without-tls]
+    run.py --lib DIR --include DIR [--mode plain|asan|valgrind] [--compiler CC]... [--without FEATURE]...
            [NAME...]
 
 DIR of --lib holds libnopoll.so. Each *.c (and *.cc, by the C++ compiler that goes with the C
 compiler) is one program, linked with support/*.c. A program prints "N passed, N failed"; the sum of
 all is the last line here. A first line of the form `/* run.py: modes=plain,asan ... */` limits the
 modes of a program or adds compiler options (cflags=...; libs=...; slow=1 runs it first). A program
-that says needs=tls also gets support/tls/*.c, OpenSSL, and certificates; --without-tls, for a
-library built so, leaves it out.
+that says needs=FEATURE is left out with --without FEATURE, for a library built so. With needs=tls it
+also gets support/tls/*.c, OpenSSL, and certificates.
 """
 import argparse
 import concurrent.futures
@@ -44,6 +44,8 @@ def build(source, compiler, mode, args, out):
         flags += ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
     program = out / source.stem
     needs_tls = extra.get("needs") == "tls"
+    if "tls" in args.without:
+        flags.append("-DNOPOLL_WITHOUT_TLS=")
     libs = [*extra.get("libs", "").split(","), *(["ssl", "crypto"] if needs_tls else [])]
     folders = ["support", *(["support/tls"] if needs_tls else [])]
     objects = []
@@ -106,13 +108,14 @@ def main():
     parser.add_argument("--out", type=Path, help="where to build; default: beside the library")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--slowness", type=int, default=1, help="multiplies every time limit")
-    parser.add_argument("--without-tls", action="store_true", help="the library was built so")
+    parser.add_argument("--without", action="append", choices=["tls", "deflate"], default=[],
+                        help="a feature the library was built without")
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
     args.include = args.include.resolve()
     library = (args.lib / "libnopoll.so").resolve()
     args.certificates = (args.lib / "tests-c/certificates").resolve()
-    if not args.without_tls:
+    if "tls" not in args.without:
         subprocess.run([sys.executable, str(HERE.parent / "data/certificates.py"),
                         str(args.certificates)], check=True)
     passed = failed = 0
@@ -129,7 +132,7 @@ def main():
                          key=lambda s: (-int(directives(s).get("slow", 0)), s.stem))
         sources = [s for s in sources
                    if (not args.names or s.stem in args.names)
-                   and not (args.without_tls and directives(s).get("needs") == "tls")
+                   and directives(s).get("needs") not in args.without
                    and args.mode in directives(s).get("modes", args.mode).split(",")]
         with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
             jobs = [pool.submit(run, s, compiler, args.mode, args, out) for s in sources]

@@ -231,6 +231,13 @@ check "cargo: MinSizeRel" calls '--profile minsizerel' -DCMAKE_BUILD_TYPE=MinSiz
 check "cargo: without TLS" calls '--no-default-features --features deflate *$' -DNOPOLL_TLS=OFF
 check "pkg-config: without TLS OpenSSL is not named" grep -qx 'Libs.private: -lpthread -ldl -lm' \
     "$work/fake/install/nopoll.pc"
+headers_do_without_tls() {
+    cmake --install "$work/fake" --prefix "$work/no-tls" >/dev/null &&
+        printf '#include <nopoll_private.h>\nvoid *tls (noPollConn *conn) { return conn->ssl; }\n' |
+        cc -E -I"$work/no-tls/include/nopoll" -xc - >"$work/no-tls.i" &&
+        ! grep -q 'openssl/' "$work/no-tls.i"
+}
+check "headers: without TLS OpenSSL's are not included" headers_do_without_tls
 check "cargo: without deflate" calls '--no-default-features --features tls *$' -DNOPOLL_DEFLATE=OFF
 check "cargo: further arguments" calls '--offline -j3 *$' '-DNOPOLL_CARGO_FLAGS=--offline;-j3'
 check "cargo: another target, linked by CMake's compiler" \
