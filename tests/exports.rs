@@ -88,6 +88,23 @@ fn the_library_goes_by_the_name_programs_were_linked_with() {
 }
 
 #[test]
+fn every_name_begins_like_one_of_ours() {
+    let ours = ["nopoll_", "_nopoll_", "__nopoll_"];
+    let foreign = |name: &&String| !ours.iter().any(|prefix| name.starts_with(prefix));
+    let names = expected();
+    let foreign: Vec<&String> = names.iter().filter(foreign).collect();
+    assert!(foreign.is_empty(), "{foreign:?}");
+}
+
+#[test]
+fn no_memory_is_both_written_and_executed() {
+    let headers = output("readelf", &["-lW"]);
+    let stack = headers.lines().find(|line| line.contains("GNU_STACK"));
+    assert!(stack.is_some_and(|line| line.contains(" RW ")), "{headers}");
+    assert!(!headers.contains(" RWE "), "{headers}");
+}
+
+#[test]
 fn symbols_carry_no_versions() {
     let symbols = output("nm", &["-D", "--defined-only", "--with-symbol-versions"]);
     assert!(!symbols.contains('@'), "{symbols}");

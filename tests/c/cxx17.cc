@@ -1,0 +1,2 @@
+/* run.py: cflags=-DSHOW_DEBUG_LOG,-std=c++17 */
+#include "cxx11.cc"
