@@ -173,6 +173,7 @@ fn a_strict_c99_program_gets_gnu_extensions_and_system_headers() {
     Compiler::c().accepts("c99", &["-I", "include"], source);
 }
 
+/// U-01
 #[test]
 fn values_macros_and_offsets_are_what_programs_expect() {
     let check = root().join("tests/header/values.c");

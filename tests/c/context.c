@@ -4,7 +4,9 @@
 #include <nopoll_private.h>
 
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 
 #include "support/records.h"
@@ -283,6 +285,64 @@ TEST (dead_connections_count_until_the_loop_collects_them)
   CHECK_INT (nopoll_ctx_ref_count (ctx), 1);
   nopoll_ctx_unref (ctx);
   close (peer);
+}
+
+/* A client whose request finds the socket full. */
+struct stuck {
+  noPollCtx *ctx;
+  int ends[2];
+  noPollConn *conn;
+};
+
+static void *construct (void *data)
+{
+  struct stuck *stuck = (struct stuck *) data;
+
+  stuck->conn = nopoll_conn_new_with_socket (stuck->ctx, NULL, stuck->ends[0], "127.0.0.1", "80",
+                                             "host", "/url", "p", "o");
+  return NULL;
+}
+
+static nopoll_bool first (noPollCtx *ctx, noPollConn *conn, noPollPtr data) { return nopoll_true; }
+
+/* L-42, Q03 */
+TEST (a_client_is_complete_when_others_see_it_and_the_loop_waits_for_its_constructor)
+{
+  struct stuck stuck;
+  pthread_t thread;
+  noPollConn *conn;
+  char waste[65536];
+  int size;
+
+  stuck.ctx = nopoll_ctx_new ();
+  CHECK (socketpair (AF_UNIX, SOCK_STREAM, 0, stuck.ends) == 0);
+  nopoll_conn_set_sock_block (stuck.ends[0], nopoll_false);
+  nopoll_conn_set_sock_block (stuck.ends[1], nopoll_false);
+  memset (waste, 0, sizeof waste);
+  while (send (stuck.ends[0], waste, 4096, MSG_NOSIGNAL) > 0)
+    ;
+  CHECK_INT (send (stuck.ends[1], "too early", 9, MSG_NOSIGNAL), 9);
+  CHECK (pthread_create (&thread, NULL, construct, &stuck) == 0);
+  WAIT_UNTIL (nopoll_ctx_conns (stuck.ctx) == 1);
+  conn = nopoll_ctx_foreach_conn (stuck.ctx, first, NULL);
+  CHECK_INT (nopoll_conn_role (conn), NOPOLL_ROLE_CLIENT);
+  CHECK_INT (nopoll_conn_socket (conn), stuck.ends[0]);
+  CHECK_STR (nopoll_conn_get_host_header (conn), "host");
+  CHECK_STR (nopoll_conn_get_requested_url (conn), "/url");
+  CHECK_STR (nopoll_conn_get_origin (conn), "o");
+  CHECK_INT (nopoll_loop_wait (stuck.ctx, 20000), -3);
+  CHECK_INT (nopoll_conn_is_ok (conn), 1);
+  CHECK (ioctl (stuck.ends[0], FIONREAD, &size) == 0);
+  CHECK_INT (size, 9);   /* untouched */
+  while (recv (stuck.ends[1], waste, sizeof waste, 0) > 0)
+    ;
+  pthread_join (thread, NULL);
+  CHECK (stuck.conn == conn);
+  LOOP_UNTIL (stuck.ctx, nopoll_ctx_conns (stuck.ctx) == 0);   /* that was no HTTP */
+  nopoll_conn_close (conn);
+  close (stuck.ends[1]);
+  CHECK_INT (nopoll_ctx_ref_count (stuck.ctx), 1);
+  nopoll_ctx_unref (stuck.ctx);
 }
 
 /* foreach. */
@@ -742,6 +802,7 @@ TESTS (CASE (a_new_context_has_the_defaults), CASE (references_are_counted),
        CASE (a_pointer_that_is_no_more_is_not_registered),
        CASE (ids_grow_and_are_never_used_again),
        CASE (dead_connections_count_until_the_loop_collects_them),
+       CASE (a_client_is_complete_when_others_see_it_and_the_loop_waits_for_its_constructor),
        CASE (foreach_visits_each_once_in_the_order_of_their_slots),
        CASE (foreach_stops_at_true_and_lends_the_connection),
        CASE (foreach_skips_what_was_closed_meanwhile), CASE (foreach_survives_additions),

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <sys/wait.h>
+#include <wchar.h>
 
 #include "support/capture.h"
 #include "support/check.h"
@@ -216,6 +217,21 @@ TEST (records_take_any_number_of_arguments)
                 "%d %s %.1f %ld %d %d %d %d %.1f %.1f %.1f %.1f %.1f %.1f %.1f %.1f %d %s", 1, "2",
                 3.0, 4L, 5, 6, 7, 8, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0, 17, "18");
   CHECK_STR (heard.line, "f:1 1 2 3.0 4 5 6 7 8 9.0 10.0 11.0 12.0 13.0 14.0 15.0 16.0 17 18 ");
+  nopoll_ctx_unref (ctx);
+}
+
+/* U-19 */
+TEST (a_record_that_can_not_be_formatted_is_still_a_record)
+{
+  static const wchar_t not_a_character[] = { 0x7fffffff, 0 };
+  noPollCtx *ctx = nopoll_ctx_new ();
+
+  memset (&heard, 0, sizeof heard);
+  nopoll_log_set_handler (ctx, hear, NULL);
+  __nopoll_log (ctx, "f", "f", 1, NOPOLL_LEVEL_DEBUG, "text %ls", not_a_character);
+  CHECK_INT (heard.count, 1);
+  CHECK_STR (heard.line, "f:1 (null) ");
+  CHECK (nopoll_strdup_printf ("text %ls", not_a_character) == NULL);
   nopoll_ctx_unref (ctx);
 }
 
@@ -447,7 +463,8 @@ TESTS (CASE (the_console_gets_plain_lines), CASE (the_console_gets_coloured_line
        CASE (lines_keep_their_place_among_the_programs_own), CASE (lines_are_out_at_once),
        CASE (a_handler_gets_place_and_text_and_one_blank),
        CASE (a_handler_gets_records_instead_of_the_console),
-       CASE (records_take_any_number_of_arguments), CASE (records_have_any_length),
+       CASE (records_take_any_number_of_arguments),
+       CASE (a_record_that_can_not_be_formatted_is_still_a_record), CASE (records_have_any_length),
        CASE (the_librarys_own_records_name_a_bare_file_and_a_line),
        CASE (a_handler_that_causes_a_record_is_entered_again),
        CASE (a_handler_may_replace_itself), CASE (lines_of_several_threads_stay_whole),
