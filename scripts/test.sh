@@ -2,8 +2,8 @@
 # Every check of the project, in order; stops at nothing, fails if anything failed.
 #
 #   scripts/test.sh            everything
-#   scripts/test.sh STAGE...   only these: fmt clippy rust docs reference c-plain c-asan c-valgrind bare
-#                              cmake interop demo autobahn fuzz
+#   scripts/test.sh STAGE...   only these: fmt clippy rust docs reference c-plain guards c-asan
+#                              c-valgrind bare cmake interop demo autobahn fuzz
 #
 # Needs Rust, gcc, Python and Node. Installs the rest (Debian packages when run as root, Python
 # and npm packages in folders below target/). The Autobahn suite also wants a Python 2.7, fuzzing
@@ -72,6 +72,18 @@ suite() {
 }
 c_asan() { suite --mode asan --compiler gcc --compiler clang; }
 c_valgrind() { suite --mode valgrind --compiler gcc; }
+# The library may not grow unnoticed: whoever needs more room writes the new size down.
+size_budget() {
+    local copy size budget
+    copy=$(mktemp)
+    strip -o "$copy" "$CARGO_TARGET_DIR/release/libnopoll.so"
+    size=$(stat -c %s "$copy")
+    budget=$(<tests/data/size-budget.txt)
+    rm -f "$copy"
+    echo "libnopoll.so, stripped: $size bytes of $budget"
+    [ "$size" -le "$budget" ]
+}
+guards() { suite --mode plain guards && size_budget; }
 c_plain() { suite --mode plain --compiler gcc --compiler clang; }
 # A library without OpenSSL and zlib, and the programs that need neither.
 bare() {
@@ -109,6 +121,7 @@ run rust rust
 run docs docs
 run reference reference
 run c-plain c_plain
+run guards guards
 run c-asan c_asan
 run c-valgrind c_valgrind
 run bare bare

@@ -48,7 +48,7 @@ pub struct Receiver<P> {
     /// Data received and not given back yet.
     payload: P,
     /// The payload of a ping or close frame, which may stand between the frames of a message.
-    control: P,
+    control: Option<Box<P>>,
 }
 
 /// What the next byte belongs to.
@@ -89,7 +89,7 @@ impl<P: Payload> Receiver<P> {
             validates: false,
             utf8: Utf8::default(),
             payload: P::new(),
-            control: P::new(),
+            control: None,
         }
     }
 
@@ -260,9 +260,10 @@ impl<P: Payload> Receiver<P> {
                 self.frame.store(&mut self.payload, bytes, utf8)?;
             }
             Stage::Control => {
-                self.frame.store(&mut self.control, bytes, None)?;
+                let control = self.control.get_or_insert_with(|| Box::new(P::new()));
+                self.frame.store(control.as_mut(), bytes, None)?;
                 let is_strict_close = self.frame.opcode == CLOSE && self.rules.strict;
-                if is_strict_close && Close::is_hopeless(self.control.bytes_mut()) {
+                if is_strict_close && Close::is_hopeless(control.bytes_mut()) {
                     return Ok(Some(self.finish_control()));
                 }
             }
@@ -310,7 +311,7 @@ impl<P: Payload> Receiver<P> {
     }
 
     fn finish_control(&mut self) -> Item<P> {
-        let mut payload = mem::replace(&mut self.control, P::new());
+        let mut payload = self.control.take().map_or_else(P::new, |control| *control);
         if self.frame.opcode == PING {
             return Item::Ping(payload);
         }
@@ -344,6 +345,6 @@ impl<P: Payload> Receiver<P> {
     fn end(&mut self) {
         self.stage = Stage::Over;
         self.payload = P::new();
-        self.control = P::new();
+        self.control = None;
     }
 }

@@ -75,12 +75,13 @@ impl Link {
             self.transport = (fd != -1 && !listener).then_some(Transport::Plain(fd));
             return;
         }
-        let mut stream = self.transport.take().or_else(|| self.detached.take());
+        let detached = self.detached.take().map(|stream| *stream);
+        let mut stream = self.transport.take().or(detached);
         if let Some(stream) = &mut stream {
             stream.set_fd(fd);
         }
         if fd == -1 {
-            self.detached = stream;
+            self.detached = stream.map(Box::new);
         } else {
             self.transport = stream;
         }

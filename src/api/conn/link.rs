@@ -101,7 +101,7 @@ pub(crate) struct Link {
     /// Nothing but TLS may go over the descriptor.
     pub(crate) secure: bool,
     /// The TLS of a descriptor that was taken out, should one be put in again.
-    pub(super) detached: Option<Transport>,
+    pub(super) detached: Option<Box<Transport>>,
     pub(crate) phase: Phase,
     pub(crate) receiver: Receiver<CBuf>,
     pub(crate) fragments: Fragments,

@@ -57,7 +57,6 @@ use crate::transport::socket::{Peer, SHORT_PEER};
 use limits::Limits;
 use link::Link;
 use ready::ReadySet;
-use texts::Texts;
 
 pub(crate) use accept::{Accepted, accept_fd};
 pub use connect::{Target, connect_socket};
@@ -107,7 +106,8 @@ struct Small {
 /// What is not needed once messages flow.
 #[derive(Default)]
 struct Cold {
-    texts: Texts,
+    /// The first strings that were lent to C; see [`texts`].
+    texts: Box<[u8]>,
     listener: Weak<Conn>,
     /// A listener's options, and those of the listener that accepted this connection.
     opts: Option<Arc<Opts>>,
@@ -117,6 +117,8 @@ struct Cold {
 /// What few connections have at all, or only when they end.
 #[derive(Default)]
 struct Rare {
+    /// Strings that were lent later.
+    texts: Vec<Box<[u8]>>,
     /// A server's strings that have no place in the window.
     cookie: AtomicPtr<c_char>,
     real_ip: AtomicPtr<c_char>,

@@ -1,25 +1,12 @@
 //! Strings lent to C. They live as long as the connection, replaced ones, too: a program may still
-//! hold the pointer.
+//! hold the pointer. All that come at the same time share a block, and nearly every connection has
+//! but one: what its request, or its caller, said.
 
 use std::ffi::{CStr, c_char};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use super::Conn;
+use super::{Cold, Conn};
 use crate::sync::relock;
-
-/// The strings of one connection. All that come at the same time share a block, and nearly every
-/// connection has but one: what its request, or its caller, said.
-#[derive(Default)]
-pub(super) struct Texts {
-    first: Box<[u8]>,
-    later: Option<Box<Later>>,
-}
-
-/// Those of few connections.
-#[derive(Default)]
-struct Later {
-    blocks: Vec<Box<[u8]>>,
-}
 
 /// Where C reads a string, and which one.
 pub(super) type Lending<'a> = (&'a AtomicPtr<c_char>, Option<&'a [u8]>);
@@ -34,7 +21,7 @@ pub(super) struct Asking<'a> {
     pub(super) real_ip: Option<&'a [u8]>,
 }
 
-impl Texts {
+impl Cold {
     /// Copies the strings, up to their first NUL, and publishes them. `None` leaves its place as it
     /// is.
     fn lend(&mut self, all: &[Lending<'_>]) {
@@ -58,19 +45,19 @@ impl Texts {
     }
 
     fn keep(&mut self, block: Box<[u8]>) -> &[u8] {
-        if self.first.is_empty() {
-            self.first = block;
-            return &self.first;
+        if self.texts.is_empty() {
+            self.texts = block;
+            return &self.texts;
         }
-        let blocks = &mut self.later.get_or_insert_default().blocks;
+        let blocks = &mut self.rare().texts;
         blocks.push(block);
         blocks.last().map_or(&[], |block| block)
     }
 
     /// The string that was lent as `pointer`.
     fn find(&self, pointer: *const c_char) -> Option<&CStr> {
-        let later = self.later.iter().flat_map(|later| &later.blocks);
-        std::iter::once(&self.first).chain(later).find_map(|block| {
+        let later = self.rare.iter().flat_map(|rare| &rare.texts);
+        std::iter::once(&self.texts).chain(later).find_map(|block| {
             let start = (pointer as usize).checked_sub(block.as_ptr() as usize)?;
             CStr::from_bytes_until_nul(block.get(start..)?).ok()
         })
@@ -91,7 +78,7 @@ impl Conn {
     /// The same for several, which come together.
     pub(super) fn lend_all(&self, all: &[Lending<'_>]) {
         if all.iter().any(|(_, text)| text.is_some()) {
-            relock(&self.cold).texts.lend(all);
+            relock(&self.cold).lend(all);
         }
     }
 
@@ -103,7 +90,7 @@ impl Conn {
             (AtomicPtr::default(), asking.real_ip),
         ];
         let [cookie, real_ip] = &rarely;
-        cold.texts.lend(&[
+        cold.lend(&[
             (&self.window.get_url, Some(asking.url)),
             (&self.window.host_name, asking.host),
             (&self.window.origin, asking.origin),
@@ -121,6 +108,6 @@ impl Conn {
     /// A copy of a string that was lent.
     pub(super) fn lent(&self, pointer: *const c_char) -> Option<Vec<u8>> {
         let cold = relock(&self.cold);
-        Some(cold.texts.find(pointer)?.to_bytes().to_vec())
+        Some(cold.find(pointer)?.to_bytes().to_vec())
     }
 }

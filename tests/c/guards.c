@@ -1,0 +1,357 @@
+/* run.py: modes=plain */
+/*
+ * What a message and a connection cost, in numbers that don't depend on the machine: system calls,
+ * allocations, bytes. The bounds are what the library needs now, or the promise behind it; who raises
+ * one makes every message, or every connection, cost more.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <malloc.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/wire.h"
+
+static void echo (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr data)
+{
+  nopoll_conn_send_binary (conn, (const char *) nopoll_msg_get_payload (msg),
+                           nopoll_msg_get_payload_size (msg));
+}
+
+/* ---- allocations, counted on the thread that asks for it ---- */
+
+extern void *__libc_malloc (size_t size);
+extern void *__libc_calloc (size_t count, size_t size);
+extern void *__libc_realloc (void *block, size_t size);
+
+static __thread long allocations;
+
+void *malloc (size_t size)
+{
+  allocations++;
+  return __libc_malloc (size);
+}
+
+void *calloc (size_t count, size_t size)
+{
+  allocations++;
+  return __libc_calloc (count, size);
+}
+
+void *realloc (void *block, size_t size)
+{
+  allocations++;
+  return __libc_realloc (block, size);
+}
+
+/* ---- an echo in which nothing but the library allocates ---- */
+
+#define SIZE 100
+#define FRAME (6 + SIZE)
+#define REPLY (2 + SIZE)
+
+struct client {
+  int fd;
+  int depth;
+  int rounds;
+};
+
+static void *ping_pong (void *data)
+{
+  const struct client *client = data;
+  unsigned char payload[SIZE], frames[64 * FRAME], replies[64 * REPLY];
+  int i;
+
+  memset (payload, 7, SIZE);
+  for (i = 0; i < client->depth; i++)
+    wire_frame (frames + i * FRAME, 0x82, 1, payload, SIZE);
+  for (i = 0; i < client->rounds; i++) {
+    wire_send (client->fd, frames, client->depth * FRAME);
+    wire_receive (client->fd, replies, client->depth * REPLY);
+  }
+  /* A text message ends the wait. */
+  wire_send_frame (client->fd, 0x81, 1, "end", 3);
+  return NULL;
+}
+
+static void echo_or_stop (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr data)
+{
+  if (nopoll_msg_opcode (msg) == NOPOLL_TEXT_FRAME)
+    nopoll_loop_stop (ctx);
+  else
+    echo (ctx, conn, msg, data);
+}
+
+/* Allocations of the loop's thread per echoed message, in hundredths. */
+static long allocations_per_hundred (int depth)
+{
+  noPollCtx *ctx = nopoll_ctx_new ();
+  noPollConn *listener = wire_listener (ctx);
+  struct client client = { wire_connect (LISTENER_PORT (listener)), depth, 0 };
+  long counted[2];
+  pthread_t thread;
+  char head[512];
+  int i;
+
+  nopoll_ctx_set_on_msg (ctx, echo_or_stop, NULL);
+  wire_send_request (client.fd, "/", "");
+  LOOP_UNTIL (ctx, nopoll_ctx_conns (ctx) == 2 && !wire_is_quiet (client.fd));
+  wire_receive_head (client.fd, head, sizeof head);
+  /* The difference of two runs: what a wait needs once is in both. */
+  for (i = 0; i < 2; i++) {
+    client.rounds = i == 0 ? 10 : 1010;
+    pthread_create (&thread, NULL, ping_pong, &client);
+    allocations = 0;
+    nopoll_loop_wait (ctx, 0);
+    counted[i] = allocations;
+    pthread_join (thread, NULL);
+  }
+  close (client.fd);
+  LOOP_UNTIL (ctx, nopoll_ctx_conns (ctx) == 1);
+  nopoll_conn_close (listener);
+  nopoll_ctx_unref (ctx);
+  return (counted[1] - counted[0]) / (10 * depth);
+}
+
+/* The message, and its payload, which belongs to the program. */
+TEST (a_small_message_takes_two_allocations)
+{
+  CHECK (allocations_per_hundred (1) <= 200);
+}
+
+TEST (a_message_of_a_batch_takes_no_more)
+{
+  CHECK (allocations_per_hundred (32) <= 200);
+}
+
+/* ---- heap bytes ---- */
+
+#define IDLE 1000
+/* With the strings of the request, the place in the registry, everything. */
+#define IDLE_BYTES 800
+
+TEST (an_idle_connection_takes_800_bytes)
+{
+  noPollCtx *ctx = nopoll_ctx_new ();
+  noPollConn *listener = wire_listener (ctx);
+  int port = LISTENER_PORT (listener);
+  static int fds[IDLE];
+  static char head[512];
+  size_t before = 0;
+  long each;
+  int i;
+
+  nopoll_ctx_set_on_msg (ctx, echo, NULL);
+  for (i = -50; i < IDLE; i++) {
+    int fd = wire_connect (port);
+
+    if (i == 0)
+      before = mallinfo2 ().uordblks;
+    wire_send_text (fd, "GET /chat?room=1 HTTP/1.1\r\nHost: www.example.com\r\nUpgrade: websocket\r\n"
+                        "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                        "Origin: https://www.example.com\r\nSec-WebSocket-Version: 13\r\n\r\n");
+    LOOP_UNTIL (ctx, !wire_is_quiet (fd));
+    wire_receive_head (fd, head, sizeof head);
+    /* It has worked before it is idle. */
+    wire_send_frame (fd, 0x82, 1, "hello", 5);
+    LOOP_UNTIL (ctx, !wire_is_quiet (fd));
+    wire_expect_frame (fd, 0x82, 0, "hello", 5);
+    if (i >= 0)
+      fds[i] = fd;
+  }
+  each = (long) (mallinfo2 ().uordblks - before) / IDLE;
+  printf ("%ld bytes per idle connection\n", each);
+  CHECK (each <= IDLE_BYTES);
+  for (i = 0; i < IDLE; i++)
+    close (fds[i]);
+  /* The other fifty close with the program. */
+  LOOP_UNTIL (ctx, nopoll_ctx_conns (ctx) == 51);
+  nopoll_conn_close (listener);
+  nopoll_ctx_unref (ctx);
+}
+
+/* ---- system calls, counted by stopping the server at each of them ---- */
+
+/* The call a stopped child is about to make; -1 at the other stops. */
+static long call_of (pid_t child)
+{
+  struct __ptrace_syscall_info info;
+
+  ptrace (PTRACE_GET_SYSCALL_INFO, child, (void *) sizeof info, &info);
+  return info.op == PTRACE_SYSCALL_INFO_ENTRY ? (long) info.entry.nr : -1;
+}
+
+static int is_wait (long call)
+{
+#ifdef SYS_epoll_wait
+  if (call == SYS_epoll_wait)
+    return 1;
+#endif
+#ifdef SYS_epoll_pwait2
+  if (call == SYS_epoll_pwait2)
+    return 1;
+#endif
+  return call == SYS_epoll_pwait;
+}
+
+/* The child has stopped itself, to be traced from here on. */
+static void begin_tracing (pid_t child)
+{
+  int status;
+
+  waitpid (child, &status, 0);
+  CHECK (WIFSTOPPED (status));
+  CHECK (ptrace (PTRACE_SETOPTIONS, child, NULL, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL) == 0);
+}
+
+/* Lets the child run until it is about to wait and everything is done; returns how many calls it
+ * made. There it stays, stopped, so that the next things to do are all there when it goes on. */
+static long run_until_idle (pid_t child, int (*is_done) (void *), void *data)
+{
+  long calls = 0;
+  int status;
+
+  for (;;) {
+    long call;
+
+    ptrace (PTRACE_SYSCALL, child, NULL, NULL);
+    waitpid (child, &status, 0);
+    CHECK (WIFSTOPPED (status));
+    call = call_of (child);
+    if (call == -1)
+      continue;
+    calls++;
+    if (is_wait (call) && is_done (data))
+      return calls;
+  }
+}
+
+static void serve (int pipe)
+{
+  noPollCtx *ctx = nopoll_ctx_new ();
+  noPollConn *listener = wire_listener (ctx);
+  int port = LISTENER_PORT (listener);
+
+  nopoll_ctx_set_on_msg (ctx, echo, NULL);
+  ptrace (PTRACE_TRACEME, 0, NULL, NULL);
+  if (write (pipe, &port, sizeof port) != sizeof port)
+    _exit (1);
+  raise (SIGSTOP);
+  nopoll_loop_wait (ctx, 0);
+  _exit (0);
+}
+
+#define CLIENTS 100
+
+/* Everything that is awaited has arrived on all of them. */
+static int all_have_news (void *data)
+{
+  int *fds = data, i;
+
+  for (i = 0; i < CLIENTS; i++)
+    if (wire_is_quiet (fds[i]))
+      return 0;
+  return 1;
+}
+
+TEST (an_echo_takes_a_receive_and_a_send)
+{
+  int fds[CLIENTS], pipes[2], port, status, i, round;
+  long calls = 0;
+  char head[512];
+  pid_t child;
+
+  CHECK_INT (pipe (pipes), 0);
+  child = fork ();
+  if (child == 0)
+    serve (pipes[1]);
+  CHECK (read (pipes[0], &port, sizeof port) == sizeof port);
+  begin_tracing (child);
+  for (i = 0; i < CLIENTS; i++) {
+    fds[i] = wire_connect (port);
+    wire_send_request (fds[i], "/", "");
+  }
+  run_until_idle (child, all_have_news, fds);
+  for (i = 0; i < CLIENTS; i++)
+    wire_receive_head (fds[i], head, sizeof head);
+  for (round = 0; round < 5; round++) {
+    for (i = 0; i < CLIENTS; i++)
+      wire_send_frame (fds[i], 0x82, 1, "hello", 5);
+    calls += run_until_idle (child, all_have_news, fds);
+    for (i = 0; i < CLIENTS; i++)
+      wire_expect_frame (fds[i], 0x82, 0, "hello", 5);
+  }
+  printf ("%ld system calls for %d echoes\n", calls, 5 * CLIENTS);
+  CHECK (calls * 100 <= 205 * 5 * CLIENTS);
+  kill (child, SIGKILL);
+  waitpid (child, &status, 0);
+  for (i = 0; i < CLIENTS; i++)
+    close (fds[i]);
+  close (pipes[0]);
+  close (pipes[1]);
+}
+
+static int never_mind (void *data)
+{
+  return 1;
+}
+
+/* P11: a program with its own poll, and one small masked frame per event. */
+TEST (a_direct_get_msg_takes_two_receives)
+{
+  int pipes[2], status, peer = -1, port, i;
+  long calls = 0;
+  char head[512];
+  pid_t child;
+
+  CHECK_INT (pipe (pipes), 0);
+  child = fork ();
+  if (child == 0) {
+    noPollCtx *ctx = nopoll_ctx_new ();
+    noPollConn *listener = wire_listener (ctx);
+    noPollConn *conn;
+
+    port = LISTENER_PORT (listener);
+    if (write (pipes[1], &port, sizeof port) != sizeof port)
+      _exit (1);
+    conn = nopoll_conn_accept (ctx, listener);
+    nopoll_conn_set_sock_block (nopoll_conn_socket (conn), nopoll_false);
+    while (!nopoll_conn_is_ready (conn))
+      nopoll_sleep (1000);
+    ptrace (PTRACE_TRACEME, 0, NULL, NULL);
+    raise (SIGSTOP);
+    for (;;) {
+      nopoll_msg_unref (nopoll_conn_get_msg (conn));
+      /* Where the parent sees that the call has ended. */
+      syscall (SYS_epoll_pwait, -1, NULL, 0, 0, NULL, 0);
+    }
+  }
+  CHECK (read (pipes[0], &port, sizeof port) == sizeof port);
+  peer = wire_connect (port);
+  wire_send_request (peer, "/", "");
+  wire_receive_head (peer, head, sizeof head);
+  begin_tracing (child);
+  for (i = 0; i < 10; i++) {
+    wire_send_frame (peer, 0x82, 1, "hello", 5);
+    /* The marker counts, too. */
+    calls += run_until_idle (child, never_mind, NULL) - 1;
+  }
+  CHECK (calls <= 10 * 2);
+  kill (child, SIGKILL);
+  waitpid (child, &status, 0);
+  close (peer);
+  close (pipes[0]);
+  close (pipes[1]);
+}
+
+TESTS (CASE (a_small_message_takes_two_allocations), CASE (a_message_of_a_batch_takes_no_more),
+       CASE (an_idle_connection_takes_800_bytes), CASE (an_echo_takes_a_receive_and_a_send),
+       CASE (a_direct_get_msg_takes_two_receives))
