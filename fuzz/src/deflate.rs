@@ -35,7 +35,7 @@ pub fn check(data: &[u8]) {
         let packed = deflater.pack(opcode, fin, &content);
         if how & 4 != 0 {
             // Not sent after all.
-            deflater.refused();
+            deflater.take_back(deflater.was_packing(), packed.is_some());
             continue;
         }
         frame(&mut stream, opcode, fin, packed, &content);

@@ -78,7 +78,7 @@ fn inflate(inflater: &mut Inflater, message: &[u8], seed: u16) -> Result<Vec<u8>
 }
 
 /// The other implementation. It has all output of a stream before it, which is its window.
-struct Other {
+pub struct Other {
     engine: DecompressorOxide,
     out: Vec<u8>,
     made: usize,
@@ -86,14 +86,14 @@ struct Other {
     inside: bool,
 }
 
-enum Outcome {
+pub enum Outcome {
     Bytes(Vec<u8>),
     Corrupt,
     TooMuch,
 }
 
 impl Other {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             engine: DecompressorOxide::new(),
             out: vec![0; MOST],
@@ -102,25 +102,38 @@ impl Other {
         }
     }
 
+    /// A whole message.
     fn message(&mut self, message: &[u8], takeover: bool) -> Outcome {
-        let mut bytes = Vec::new();
-        for mut input in [message, &[0, 0, 0xff, 0xff]] {
-            // Nothing is appended behind a final block.
-            if std::ptr::eq(input, message) || self.inside {
-                while !input.is_empty() {
-                    match self.step(&mut input, &mut bytes) {
-                        Some(true) => {}
-                        Some(false) => return Outcome::TooMuch,
-                        None => return Outcome::Corrupt,
-                    }
-                }
-            }
-        }
-        self.inside = false;
+        let outcome = self.frame(message, true);
         if !takeover {
             self.begin();
         }
-        Outcome::Bytes(bytes)
+        outcome
+    }
+
+    /// A frame, which may be the last of its message.
+    pub fn frame(&mut self, payload: &[u8], fin: bool) -> Outcome {
+        let mut bytes = Vec::new();
+        let mut outcome = self.steps(payload, &mut bytes);
+        // Nothing is appended behind a final block.
+        if fin && self.inside && outcome == Some(true) {
+            outcome = self.steps(&[0, 0, 0xff, 0xff], &mut bytes);
+            self.inside = false;
+        }
+        match outcome {
+            Some(true) => Outcome::Bytes(bytes),
+            Some(false) => Outcome::TooMuch,
+            None => Outcome::Corrupt,
+        }
+    }
+
+    fn steps(&mut self, mut input: &[u8], bytes: &mut Vec<u8>) -> Option<bool> {
+        while !input.is_empty() {
+            if !self.step(&mut input, bytes)? {
+                return Some(false);
+            }
+        }
+        Some(true)
     }
 
     fn begin(&mut self) {

@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream;
 use nopoll::fuzzing::{Role, accept_key};
 
 use super::books::{Books, Sent};
+use crate::inflate::{Other, Outcome};
 use crate::model;
 
 pub struct Peer {
@@ -27,17 +28,23 @@ pub struct Peer {
     pub taken: Cell<usize>,
     /// The library's end of the stream was seen.
     ended: Cell<bool>,
+    /// Compression is offered, or agreed to.
+    compresses: bool,
+    inflater: RefCell<Option<Other>>,
+    /// The message that the library is sending is compressed.
+    compressed: Cell<bool>,
     /// Statuses of the close frames that the library sent by itself.
     pub closes: RefCell<Vec<Vec<u8>>>,
 }
 
+const RSV1: u8 = 0x40;
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
-const REQUEST: &[u8] =
-    b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nOrigin: x\r\n\r\n";
+const REQUEST: &str = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nOrigin: x\r\n";
+const EXTENSION: &str = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
 
 impl Peer {
-    pub fn new(socket: UnixStream, role: Role) -> Self {
+    pub fn new(socket: UnixStream, role: Role, compresses: bool) -> Self {
         socket.set_nonblocking(true).expect("a mode");
         Self {
             socket: RefCell::new(Some(socket)),
@@ -49,6 +56,9 @@ impl Peer {
             head: RefCell::new(None),
             taken: Cell::new(0),
             ended: Cell::new(false),
+            compresses,
+            inflater: RefCell::new(None),
+            compressed: Cell::new(false),
             closes: RefCell::default(),
         }
     }
@@ -58,20 +68,24 @@ impl Peer {
         if self.greeted.get() || self.confused.get() {
             return;
         }
-        let bytes = match self.role {
-            Role::Server => REQUEST.to_vec(),
+        let mut head = match self.role {
+            Role::Server => REQUEST.to_owned(),
             Role::Client => {
                 self.look(books);
                 let Some(key) = self.key() else { return };
                 format!(
                     "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                     Sec-WebSocket-Accept: {}\r\n\r\n",
+                     Sec-WebSocket-Accept: {}\r\n",
                     accept_key(&key)
                 )
-                .into_bytes()
             }
         };
-        self.greeted.set(self.write(&bytes) == bytes.len());
+        if self.compresses {
+            head += EXTENSION;
+        }
+        head += "\r\n";
+        let bytes = head.as_bytes();
+        self.greeted.set(self.write(bytes) == bytes.len());
         if !self.greeted.get() {
             self.confused.set(true);
         }
@@ -185,10 +199,11 @@ impl Peer {
         unread.drain(..seen.size);
         assert_eq!(seen.masked, from_client, "the mask bit");
         assert!(seen.is_minimal, "the length is not in its shortest form");
-        assert_eq!(seen.first & 0x70, 0, "a reserved bit");
-        let frame = Sent {
-            first: seen.first,
-            payload: seen.payload,
+        let Some(frame) = self.inflated(seen) else {
+            // More was compressed than can be followed here.
+            unread.clear();
+            books.raw.set(true);
+            return false;
         };
         let mut expected = books.expected.borrow_mut();
         if expected.front() == Some(&frame) {
@@ -209,6 +224,40 @@ impl Peer {
             ),
         }
         true
+    }
+
+    /// The frame as it was before compressing.
+    fn inflated(&self, seen: Seen) -> Option<Sent> {
+        let (first, rsv) = (seen.first & !RSV1, seen.first & 0x70);
+        let opcode = first & 15;
+        if matches!(opcode, 1 | 2) {
+            self.compressed.set(rsv == RSV1);
+        }
+        let fin = first & 0x80 != 0;
+        // Reserved opcodes are never compressed.
+        let is_compressed = opcode < 3 && self.compressed.get();
+        if opcode < 3 && fin {
+            self.compressed.set(false);
+        }
+        let is_first = matches!(opcode, 1 | 2) && is_compressed;
+        assert_eq!(rsv, if is_first { RSV1 } else { 0 }, "reserved bits");
+        assert!(
+            !is_compressed || self.compresses,
+            "nobody agreed to compress"
+        );
+        if !is_compressed {
+            return Some(Sent {
+                first,
+                payload: seen.payload,
+            });
+        }
+        let mut inflater = self.inflater.borrow_mut();
+        let inflater = inflater.get_or_insert_with(Other::new);
+        match inflater.frame(&seen.payload, fin) {
+            Outcome::Bytes(payload) => Some(Sent { first, payload }),
+            Outcome::TooMuch => None,
+            Outcome::Corrupt => panic!("what was compressed can't be read"),
+        }
     }
 
     /// Whether there was a ping with this payload.
