@@ -64,6 +64,7 @@ clippy() {
 }
 rust() { cargo build -q --release && cargo test -q --release; }
 docs() { RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc -q --no-deps --document-private-items; }
+quirks() { scripts/quirks.py --check; }
 reference() { scripts/reference.sh "$CARGO_TARGET_DIR/reference"; }
 documents() { NOPOLL_CARGO_TARGET_DIR="$CARGO_TARGET_DIR" python3 tests/docs/run.py --work "$CARGO_TARGET_DIR/docs-run"; }
 suite() {
@@ -119,6 +120,7 @@ run fmt fmt
 run clippy clippy
 run rust rust
 run docs docs
+run quirks quirks
 run reference reference
 run c-plain c_plain
 run guards guards

@@ -28,6 +28,7 @@ TEST (a_new_context_has_the_defaults)
   nopoll_ctx_unref (ctx);
 }
 
+/* L-03 */
 TEST (references_are_counted)
 {
   noPollCtx *ctx = nopoll_ctx_new ();
@@ -99,6 +100,7 @@ TEST (a_connection_holds_its_context_until_it_is_destroyed)
 }
 
 /* L-02 */
+/* L-02 */
 TEST (releasing_a_context_closes_no_connection)
 {
   noPollCtx *ctx = nopoll_ctx_new ();
@@ -129,6 +131,7 @@ TEST (contexts_are_independent)
   nopoll_ctx_unref (two);
 }
 
+/* L-05 */
 /* L-05 */
 TEST (registering_twice_changes_nothing)
 {
@@ -178,6 +181,7 @@ TEST (unregistering_gives_back_one_reference_and_no_more)
 }
 
 /* L-06 */
+/* L-06 */
 TEST (another_contexts_connection_is_never_touched)
 {
   noPollCtx *one = nopoll_ctx_new (), *two = nopoll_ctx_new ();
@@ -207,6 +211,7 @@ TEST (another_contexts_connection_is_never_touched)
 }
 
 /* L-07, M-45 */
+/* L-07 */
 TEST (the_last_reference_closes_the_socket_silently)
 {
   noPollCtx *ctx = nopoll_ctx_new ();
@@ -517,6 +522,7 @@ static void finds (noPollCtx *ctx, const char *name, const char *certificate, co
 }
 
 /* L-09, L-10 */
+/* L-10 */
 TEST (certificates_are_found_by_exact_name)
 {
   noPollCtx *ctx = nopoll_ctx_new ();
@@ -540,6 +546,7 @@ TEST (certificates_are_found_by_exact_name)
   nopoll_ctx_unref (ctx);
 }
 
+/* L-09 */
 TEST (the_first_certificate_of_a_name_stays)
 {
   noPollCtx *ctx = nopoll_ctx_new ();
@@ -690,6 +697,7 @@ static void (*disposition (void)) (int)
 }
 
 /* L-01 */
+/* L-01 */
 TEST (a_dead_peer_does_not_end_the_program)
 {
   int ends[2];
@@ -766,6 +774,7 @@ TEST (the_environment_makes_new_contexts_lenient)
   nopoll_ctx_unref (ctx);
 }
 
+/* L-29 */
 /* L-29 */
 TEST (every_type_gives_an_io_engine)
 {

@@ -144,6 +144,7 @@ TEST (clients_have_no_on_accept_and_on_open)
 }
 
 /* L-11 */
+/* L-11 */
 TEST (some_handlers_of_a_context_can_not_be_removed)
 {
   struct served served;

@@ -167,6 +167,7 @@ static void churn (int type)
     threads_unplug ();
 }
 
+/* L-42 */
 TEST (clients_come_and_go_in_other_threads) { churn (-1); }
 TEST (clients_come_and_go_with_recursive_mutexes) { churn (PTHREAD_MUTEX_RECURSIVE); }
 TEST (clients_come_and_go_with_checked_mutexes) { churn (PTHREAD_MUTEX_ERRORCHECK); }

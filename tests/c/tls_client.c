@@ -65,6 +65,7 @@ TEST (a_message_goes_there_and_back)
   nopoll_ctx_unref (ctx);
 }
 
+/* Q49 */
 TEST (the_name_asked_for_has_no_port_and_is_no_address)
 {
   static const struct { const char *host, *host_name, *sni; } rows[] = {
@@ -185,6 +186,7 @@ TEST (a_wrong_pin_is_refused_every_time)
   nopoll_ctx_unref (ctx);
 }
 
+/* Q44 */
 TEST (the_oldest_version_is_what_the_options_say)
 {
   static const struct { int method, minimum; } rows[] = {
@@ -552,6 +554,7 @@ static noPollPtr watch_close (noPollCtx *ctx, noPollConn *conn, noPollConnOpts *
   return new_context (ctx, conn, opts, is_client, data);
 }
 
+/* Q13 */
 TEST (servers_that_are_none)
 {
   static const struct { void (*serve) (int, void *); int error; const char *text; } rows[] = {

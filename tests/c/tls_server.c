@@ -82,6 +82,7 @@ TEST (raw_tls_is_echoed_in_both_versions_and_with_both_kinds_of_key)
     }
 }
 
+/* Q48, L-41 */
 TEST (the_chain_file_is_sent)
 {
   noPollCtx *ctx = echo_ctx ();
@@ -98,6 +99,12 @@ TEST (the_chain_file_is_sent)
   /* Also when it repeats the certificate. */
   CHECK_INT (nopoll_listener_set_certificate (listener, tls_file ("deep.pem"), tls_file ("deep.key"),
                                               tls_file ("deep_chain.pem")), nopoll_true);
+  ssl = tls_connect (raw, LISTENER_PORT (listener), NULL);
+  CHECK_INT (sk_X509_num (SSL_get_peer_cert_chain (ssl)), 2);
+  tls_free (ssl);
+  /* A setting without one keeps the one before. */
+  CHECK_INT (nopoll_listener_set_certificate (listener, tls_file ("deep.pem"), tls_file ("deep.key"),
+                                              NULL), nopoll_true);
   ssl = tls_connect (raw, LISTENER_PORT (listener), NULL);
   CHECK_INT (sk_X509_num (SSL_get_peer_cert_chain (ssl)), 2);
   tls_free (ssl);
@@ -128,6 +135,7 @@ TEST (options_come_before_the_listener_and_that_before_the_context)
   ctx_end (ctx);
 }
 
+/* Q51 */
 TEST (the_name_asked_for_selects_from_the_context)
 {
   noPollCtx *ctx = echo_ctx ();
@@ -414,6 +422,7 @@ static const char *admitted (int port, const char *identity, int version)
   return why[0] == 0 ? NULL : why;
 }
 
+/* Q52 */
 TEST (clients_are_asked_for_certificates_of_one_authority)
 {
   static const struct { const char *identity, *why_1_2, *why_1_3, *logged; } rows[] = {
@@ -471,6 +480,7 @@ TEST (without_an_authority_of_its_own_a_listener_believes_the_systems)
   ctx_end (ctx);
 }
 
+/* Q17 */
 TEST (without_a_loop_each_call_takes_a_step)
 {
   noPollCtx *ctx = nopoll_ctx_new ();
@@ -530,6 +540,7 @@ TEST (without_a_loop_each_call_takes_a_step)
   ctx_end (ctx);
 }
 
+/* M-37 */
 TEST (a_connection_closed_before_tls_says_nothing)
 {
   noPollCtx *ctx = nopoll_ctx_new ();
@@ -641,6 +652,7 @@ static noPollPtr nothing (noPollCtx *ctx, noPollConn *conn, noPollConnOpts *opts
   return NULL;
 }
 
+/* Q50 */
 TEST (a_creator_may_bring_the_certificate)
 {
   noPollCtx *ctx = echo_ctx ();

@@ -206,6 +206,7 @@ TEST (several_frames_in_one_record)
   ctx_end (ctx);
 }
 
+/* L-18 */
 TEST (a_ping_and_texts_in_one_record_are_answered_in_one_pass)
 {
   noPollCtx *ctx = echo_ctx ();
@@ -514,6 +515,7 @@ static void reset (int fd)
   close (fd);
 }
 
+/* L-15, Q57, M-12 */
 TEST (peers_that_go_in_every_phase)
 {
   noPollCtx *ctx = echo_ctx ();
@@ -565,6 +567,7 @@ TEST (peers_that_go_in_every_phase)
   ctx_end (ctx);
 }
 
+/* Q55 */
 TEST (the_end_is_announced)
 {
   noPollCtx *ctx = nopoll_ctx_new ();
@@ -682,6 +685,7 @@ static nopoll_bool make_blocking (noPollCtx *ctx, noPollConn *conn, noPollPtr da
   return nopoll_conn_set_sock_block (nopoll_conn_socket (conn), nopoll_true);
 }
 
+/* Q54 */
 TEST (neither_end_reads_until_both_are_full)
 {
   noPollCtx *ctx = echo_ctx ();

@@ -210,6 +210,7 @@ static void columns (int version)
   }
 }
 
+/* U-25, Q47 */
 TEST (the_table_with_tls_1_3) { columns (TLS1_3_VERSION); }
 
 TEST (the_table_with_tls_1_2)
