@@ -2,8 +2,8 @@
 # Every check of the project, in order; stops at nothing, fails if anything failed.
 #
 #   scripts/test.sh            everything
-#   scripts/test.sh STAGE...   only these: fmt clippy rust docs reference c-plain guards c-asan
-#                              c-valgrind bare cmake interop demo autobahn fuzz
+#   scripts/test.sh STAGE...   only these: fmt clippy rust docs quirks reference c-plain c-asan
+#                              c-valgrind bare guards cmake documents interop browser demo autobahn fuzz
 #
 # Needs Rust, gcc, Python and Node. Installs the rest (Debian packages when run as root, Python
 # and npm packages in folders below target/). The Autobahn suite also wants a Python 2.7, fuzzing

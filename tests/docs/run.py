@@ -5,10 +5,11 @@
 
 A fenced block marked `c` whose first line is a comment with a file name is written to that file; one
 marked `sh` is run by bash. All documents share one directory, a fresh copy of the tree, and one
-shell session, in the order given. The port 8080 of the examples is replaced by a free one. Prints one
-line per block and "N passed, N failed".
+shell session, in the order given. The port 8080 of the examples is replaced by a free one, /usr/local by
+a folder of its own. Prints one line per block and "N passed, N failed".
 """
 import argparse
+import os
 import re
 import shutil
 import socket
@@ -17,7 +18,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = ["docs/first-server.md", "docs/own-event-loop.md", "docs/threads.md"]
+DOCUMENTS = ["README.md", "docs/first-server.md", "docs/own-event-loop.md", "docs/threads.md"]
 BLOCK = re.compile(r"^```(c|sh)\n(.*?)^```$", re.M | re.S)
 NAME = re.compile(r"/\* (\S+\.(?:c|h)) \*/\n")
 SECONDS = 900
@@ -42,6 +43,11 @@ def copy_tree(work):
             shutil.copy2(source, target)
 
 
+def installed(prefix):
+    """The environment in which what is installed there is found."""
+    return {**os.environ, "PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig", "LD_LIBRARY_PATH": f"{prefix}/lib"}
+
+
 class Shell:
     """One bash that runs blocks; each reports its status."""
 
@@ -50,7 +56,7 @@ class Shell:
         self.out = self.log.open("w")
         self.process = subprocess.Popen(["bash", "--norc"], cwd=work, stdin=subprocess.PIPE,
                                         stdout=self.out, stderr=subprocess.STDOUT, text=True,
-                                        start_new_session=True)
+                                        start_new_session=True, env=installed(work / "inst"))
         self.status = work / "status"
 
     def run(self, text):
@@ -100,7 +106,7 @@ def main():
     for name in args.documents or DOCUMENTS:
         port = str(free_port())
         for number, (kind, text) in enumerate(BLOCK.findall((ROOT / name).read_text()), 1):
-            text = text.replace("8080", port)
+            text = text.replace("8080", port).replace("/usr/local", str(work / "inst"))
             if kind == "c":
                 file = NAME.match(text)
                 ok = bool(file)
