@@ -37,22 +37,24 @@ static void on_msg (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr 
     nopoll_conn_send_binary (conn, payload, size);
 }
 
-static noPollConn *listen_on (noPollCtx *ctx, const struct settings *settings, const char *port)
+/* A context with a listener; port "0" lets the system choose. NULL if that fails. */
+static noPollCtx *open_loop (struct settings *settings, noPollConn **listener)
 {
   noPollConnOpts *opts = nopoll_conn_opts_new ();
-
-  if (settings->certificate == NULL)
-    return nopoll_listener_new_opts (ctx, opts, "127.0.0.1", port);
-  nopoll_conn_opts_set_ssl_certs (opts, settings->certificate, settings->key, NULL, NULL);
-  return nopoll_listener_tls_new_opts (ctx, opts, "127.0.0.1", port);
-}
-
-static noPollCtx *context (const struct settings *settings)
-{
   noPollCtx *ctx = nopoll_ctx_new ();
 
-  nopoll_ctx_set_on_msg (ctx, on_msg, (noPollPtr) settings);
-  return ctx;
+  nopoll_ctx_set_on_msg (ctx, on_msg, settings);
+  nopoll_conn_opts_set_reuse_port (opts, settings->threads > 1);
+  if (settings->certificate == NULL)
+    *listener = nopoll_listener_new_opts (ctx, opts, "127.0.0.1", settings->port);
+  else {
+    nopoll_conn_opts_set_ssl_certs (opts, settings->certificate, settings->key, NULL, NULL);
+    *listener = nopoll_listener_tls_new_opts (ctx, opts, "127.0.0.1", settings->port);
+  }
+  if (*listener != NULL)
+    return ctx;
+  fprintf (stderr, "can't listen: %s\n", nopoll_conn_get_error_text (NULL));
+  exit (1);
 }
 
 static int port_of (noPollConn *listener)
@@ -64,32 +66,39 @@ static int port_of (noPollConn *listener)
   return ntohs (address.sin_port);
 }
 
+static void *run (void *ctx)
+{
+  nopoll_loop_wait (ctx, 0);
+  return NULL;
+}
+
 int main (int argc, char **argv)
 {
   static struct settings settings = { 0, 1, NULL, NULL, "0" };
-  noPollCtx *ctx;
+  char port[16];
   noPollConn *listener;
+  noPollCtx *ctx;
+  pthread_t thread;
   int i;
 
   for (i = 1; i < argc; i++) {
     if (strcmp (argv[i], "--sink") == 0)
       settings.sink = 1;
+    else if (strcmp (argv[i], "--threads") == 0 && i + 1 < argc)
+      settings.threads = atoi (argv[++i]);
     else if (strcmp (argv[i], "--tls") == 0 && i + 2 < argc) {
       settings.certificate = argv[++i];
       settings.key = argv[++i];
     } else
       settings.port = argv[i];
   }
-  ctx = context (&settings);
-  listener = listen_on (ctx, &settings, settings.port);
-  if (!nopoll_conn_is_ok (listener)) {
-    fprintf (stderr, "can't listen: %s\n", nopoll_conn_get_error_text (NULL));
-    return 1;
-  }
-  printf ("port %d\n", port_of (listener));
+  ctx = open_loop (&settings, &listener);
+  snprintf (port, sizeof port, "%d", port_of (listener));
+  settings.port = port;
+  for (i = 1; i < settings.threads; i++)
+    pthread_create (&thread, NULL, run, open_loop (&settings, &listener));
+  printf ("port %s\n", port);
   fflush (stdout);
-  nopoll_loop_wait (ctx, 0);
-  nopoll_conn_close (listener);
-  nopoll_ctx_unref (ctx);
+  run (ctx);
   return 0;
 }

@@ -26,7 +26,8 @@ pub fn bind(
         if tls {
             Conn::tls_available()?;
         }
-        let fd = open(host, port, family)?;
+        let shared = opts.is_some_and(|opts| opts.read(|settings| settings.reuse_port));
+        let fd = open(host, port, family, shared)?;
         Ok(Conn::listening(ctx, opts, tls, fd, host, port))
     });
     if let Err(failure) = &result {
@@ -41,7 +42,7 @@ pub fn bind(
 /// A bare listening IPv4 descriptor; -1 on failure, -2 for missing arguments.
 pub fn listen_socket(ctx: Option<&Arc<Ctx>>, host: Option<&CStr>, port: Option<&CStr>) -> c_int {
     let result =
-        arguments(ctx, host, port).and_then(|(_, host, port)| open(host, port, Family::V4));
+        arguments(ctx, host, port).and_then(|(_, host, port)| open(host, port, Family::V4, false));
     result.unwrap_or_else(|failure| {
         failure.tell(ctx, ATTEMPT);
         // C contract: an empty host is a host that doesn't resolve.
@@ -79,10 +80,10 @@ fn given<'a>(name: &str, text: Option<&'a CStr>) -> Result<&'a CStr, Failure> {
     Ok(text)
 }
 
-fn open(host: &CStr, port: &CStr, family: Family) -> Result<c_int, Failure> {
+fn open(host: &CStr, port: &CStr, family: Family, shared: bool) -> Result<c_int, Failure> {
     let addresses = resolve::resolve(host, port, family, true)
         .map_err(|text| Failure::new(Kind::Resolve, text))?;
-    listen::listen(&addresses).map_err(|error| {
+    listen::listen(&addresses, shared).map_err(|error| {
         let (host, port) = (host.to_string_lossy(), port.to_string_lossy());
         Failure::new(Kind::Io, format!("host {host} port {port}: {error}"))
     })

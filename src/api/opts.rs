@@ -46,6 +46,8 @@ pub struct Settings {
     pub interface: Option<CString>,
     /// Whether a client sends `Origin`.
     pub add_origin: bool,
+    /// Whether a listener shares its port with others.
+    pub reuse_port: bool,
     /// Whether a listener accepts clients without `Origin`.
     pub skip_origin_check: bool,
     /// Largest frame accepted; 0: the context's.
@@ -74,6 +76,7 @@ impl Default for Settings {
             extra_headers: None,
             interface: None,
             add_origin: true,
+            reuse_port: false,
             skip_origin_check: false,
             max_frame_size: 0,
             lenient: None,

@@ -13,15 +13,16 @@ const BACKLOG: i32 = 4096;
 const BIND_TRIES: u32 = 25;
 const BIND_PAUSE: Duration = Duration::from_millis(100);
 
-/// A bound, listening, blocking socket on the first address that works.
-pub(crate) fn listen(addresses: &[Address]) -> io::Result<Fd> {
+/// A bound, listening, blocking socket on the first address that works; with `shared`, others may
+/// listen there, too.
+pub(crate) fn listen(addresses: &[Address], shared: bool) -> io::Result<Fd> {
     let mut last = io::Error::from_raw_os_error(libc::EADDRNOTAVAIL);
     for attempt in 0..BIND_TRIES {
         if attempt > 0 {
             socket::sleep(BIND_PAUSE);
         }
         for address in addresses {
-            match bind(address) {
+            match bind(address, shared) {
                 Ok(fd) => return Ok(fd),
                 Err(error) => last = error,
             }
@@ -42,13 +43,13 @@ fn may_pass(error: &io::Error) -> bool {
     )
 }
 
-fn bind(address: &Address) -> io::Result<Fd> {
+fn bind(address: &Address, shared: bool) -> io::Result<Fd> {
     let fd = socket::stream(address.family(), false)?;
     let result = if fd <= 2 {
         // A daemon without standard streams must not serve its logs to the network.
         Err(io::Error::from_raw_os_error(libc::EBADF))
     } else {
-        prepare(fd, address)
+        prepare(fd, address, shared)
     };
     if let Err(error) = result {
         socket::close_only(fd);
@@ -57,8 +58,11 @@ fn bind(address: &Address) -> io::Result<Fd> {
     Ok(fd)
 }
 
-fn prepare(fd: Fd, address: &Address) -> io::Result<()> {
+fn prepare(fd: Fd, address: &Address, shared: bool) -> io::Result<()> {
     socket::set_reuse_address(fd)?;
+    if shared {
+        socket::set_reuse_port(fd)?;
+    }
     if address.bind(fd) != 0 {
         return Err(io::Error::last_os_error());
     }

@@ -158,6 +158,10 @@ pub(crate) fn set_reuse_address(fd: Fd) -> io::Result<()> {
     set_option(fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, &1)
 }
 
+pub(crate) fn set_reuse_port(fd: Fd) -> io::Result<()> {
+    set_option(fd, libc::SOL_SOCKET, libc::SO_REUSEPORT, &1)
+}
+
 /// Binds the socket to a network device; false when there is none of that name or no permission.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub fn bind_interface(fd: Fd, device: &CStr) -> bool {

@@ -48,6 +48,7 @@ const ADDITIONS: &[&str] = &[
     "additions/errors",
     "additions/http",
     "additions/tls",
+    "additions/sharing",
 ];
 
 /// The text of `nopoll.h`.

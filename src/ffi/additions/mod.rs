@@ -5,5 +5,6 @@ pub mod delivery;
 pub mod errors;
 pub mod forks;
 pub mod http;
+pub mod sharing;
 pub mod tls;
 pub mod undeclared;
