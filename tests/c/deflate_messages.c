@@ -2,6 +2,8 @@
 /* Compressed messages on the wire, in both roles, against zlib. */
 #include <nopoll.h>
 
+#include <pthread.h>
+
 #include "support/zip.h"
 
 #define NUMBER(array) ((int) (sizeof (array) / sizeof (array)[0]))
@@ -524,6 +526,62 @@ TEST (messages_between_two_of_the_library_survive_every_setting)
   free (text);
 }
 
+#define THREADS 4
+#define EACH 100
+
+struct sender {
+  noPollConn *conn;
+  pthread_t thread;
+  int number;
+};
+
+static void *send_many (void *data)
+{
+  struct sender *sender = (struct sender *) data;
+  char text[200];
+  int i;
+
+  for (i = 0; i < EACH; i++) {
+    int size = snprintf (text, sizeof text, "sender %d, message %d, %0*d", sender->number, i,
+                         1 + i % 100, i);
+
+    CHECK_INT (nopoll_conn_send_text (sender->conn, text, size), size);
+  }
+  return NULL;
+}
+
+TEST (threads_take_turns_in_one_compressed_stream)
+{
+  struct sender senders[THREADS];
+  int next[THREADS] = { 0, 0, 0, 0 };
+  struct wire_pair pair;
+  struct zip zip;
+  int i;
+
+  open_zipped (&pair, &zip, 1, NOPOLL_DELIVER_FRAMES);
+  nopoll_conn_set_sock_block (nopoll_conn_socket (pair.conn), nopoll_true);
+  for (i = 0; i < THREADS; i++) {
+    senders[i].conn = pair.conn;
+    senders[i].number = i;
+    pthread_create (&senders[i].thread, NULL, send_many, &senders[i]);
+  }
+  for (i = 0; i < THREADS * EACH; i++) {
+    unsigned char packed[400];
+    char text[400];
+    int first, masked, sender, message;
+    long size = wire_receive_frame (pair.peer, &first, &masked, packed, sizeof packed);
+
+    CHECK_INT (first, 0xc1);
+    text[zip_unpack (&zip, packed, size, text, sizeof text - 1)] = 0;
+    CHECK_INT (sscanf (text, "sender %d, message %d,", &sender, &message), 2);
+    CHECK (sender >= 0 && sender < THREADS);
+    CHECK_INT (message, next[sender]++);
+  }
+  for (i = 0; i < THREADS; i++)
+    pthread_join (senders[i].thread, NULL);
+  close_zipped (&pair, &zip);
+}
+
 TESTS (CASE (the_examples_of_rfc_7692_are_received),
        CASE (messages_go_out_compressed_and_refer_to_earlier_ones),
        CASE (fragments_are_one_compressed_message),
@@ -537,4 +595,5 @@ TESTS (CASE (the_examples_of_rfc_7692_are_received),
        CASE (violations_end_the_connection_with_their_status),
        CASE (text_is_judged_when_it_is_inflated_also_across_fragments),
        CASE (a_continuation_does_not_say_again_that_it_is_compressed),
+       CASE (threads_take_turns_in_one_compressed_stream),
        CASE (messages_between_two_of_the_library_survive_every_setting))
