@@ -1,8 +1,10 @@
 /*
  * peer.c - this library as one end of an exchange, told what to do on standard input.
  *
- *   peer [--deflate=SEND/RECEIVE] listen [PROTOCOL]                      answers with PROTOCOL
- *   peer [--deflate=SEND/RECEIVE] connect ADDRESS PORT PATH [PROTOCOLS]  offers PROTOCOLS
+ *   peer [OPTION] listen [PROTOCOL]                      answers with PROTOCOL
+ *   peer [OPTION] connect ADDRESS PORT PATH [PROTOCOLS]  offers PROTOCOLS
+ *
+ * OPTION: --deflate=SEND/RECEIVE or --tls=CERTIFICATE,KEY,CA,VERSION
  *
  * Commands and events are those of all peers, see peers.py. The loop runs on the main thread, and
  * commands are carried out on another one.
@@ -19,6 +21,10 @@ static noPollCtx *ctx;
 static noPollConn *conn;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static const char *accepted_protocol;
+/* What --tls= says; NULL: no TLS. */
+static char *tls;
+static nopoll_bool secure;
+static volatile nopoll_bool was_open;
 static volatile nopoll_bool ended;
 
 /* -- Events ---------------------------------------------------------------------------------- */
@@ -102,6 +108,7 @@ static nopoll_bool on_ready (noPollCtx *c, noPollConn *from, noPollPtr data)
     conn = from;
     pthread_mutex_unlock (&lock);
   }
+  was_open = nopoll_true;
   print_text_event ("open", nopoll_conn_get_accepted_protocol (from));
   if (nopoll_conn_is_compressed (from))
     puts ("compressed");
@@ -201,6 +208,25 @@ static void *read_commands (void *data)
 
 /* -- Either end ------------------------------------------------------------------------------ */
 
+/* Sets the files for TLS; those of a listener with a CA and of a client verify each other. */
+static void set_files (noPollConnOpts *opts)
+{
+  char *field[4];
+  int i;
+
+  for (i = 0; i < 4; i++) {
+    char *next = tls != NULL ? strchr (tls, ',') : NULL;
+
+    field[i] = tls != NULL && *tls != ',' && *tls != 0 ? tls : NULL;
+    if (next != NULL)
+      *next = 0;
+    tls = next != NULL ? next + 1 : NULL;
+  }
+  nopoll_conn_opts_set_ssl_certs (opts, field[0], field[1], NULL, field[2]);
+  nopoll_conn_opts_ssl_peer_verify (opts, field[2] != NULL);
+  nopoll_conn_opts_ssl_host_verify (opts, field[2] != NULL);
+}
+
 static noPollConn *listen_on_any_port (void)
 {
   noPollConnOpts *opts = nopoll_conn_opts_new ();
@@ -209,10 +235,25 @@ static noPollConn *listen_on_any_port (void)
   noPollConn *listener;
 
   nopoll_conn_opts_skip_origin_check (opts, nopoll_true);
-  listener = nopoll_listener_new_opts (ctx, opts, "127.0.0.1", "0");
+  if (tls != NULL) {
+    set_files (opts);
+    listener = nopoll_listener_tls_new_opts (ctx, opts, "127.0.0.1", "0");
+  } else
+    listener = nopoll_listener_new_opts (ctx, opts, "127.0.0.1", "0");
   getsockname (nopoll_conn_socket (listener), (struct sockaddr *) &address, &size);
   printf ("listening %d\n", ntohs (address.sin_port));
   return listener;
+}
+
+static noPollConn *connect_to (char **argv, const char *protocols)
+{
+  noPollConnOpts *opts = NULL;
+
+  if (tls == NULL)
+    return nopoll_conn_new (ctx, argv[0], argv[1], NULL, argv[2], protocols, NULL);
+  opts = nopoll_conn_opts_new ();
+  set_files (opts);
+  return nopoll_conn_tls_new (ctx, opts, argv[0], argv[1], NULL, argv[2], protocols, NULL);
 }
 
 /* What --deflate=SEND/RECEIVE asks for. */
@@ -238,6 +279,11 @@ int main (int argc, char **argv)
     compress (argv[1] + 10);
     argc--;
     argv++;
+  } else if (argc > 1 && strncmp (argv[1], "--tls=", 6) == 0) {
+    tls = argv[1] + 6;
+    secure = nopoll_true;
+    argc--;
+    argv++;
   }
   nopoll_ctx_set_on_open (ctx, on_open, NULL);
   nopoll_ctx_set_on_ready (ctx, on_ready, NULL);
@@ -246,7 +292,7 @@ int main (int argc, char **argv)
     accepted_protocol = argc > 2 ? argv[2] : NULL;
     listener = listen_on_any_port ();
   } else if (argc > 4 && strcmp (argv[1], "connect") == 0) {
-    conn = nopoll_conn_new (ctx, argv[2], argv[3], NULL, argv[4], argc > 5 ? argv[5] : NULL, NULL);
+    conn = connect_to (argv + 2, argc > 5 ? argv[5] : NULL);
   } else
     return 2;
 
@@ -255,6 +301,10 @@ int main (int argc, char **argv)
     nopoll_loop_wait (ctx, 1000000);
     if (listener == NULL && !nopoll_conn_is_ok (conn) && nopoll_conn_get_http_status (conn) > 101) {
       printf ("refused %d\n", nopoll_conn_get_http_status (conn));
+      break;
+    }
+    if (listener == NULL && secure && !was_open && !nopoll_conn_is_ok (conn)) {
+      printf ("failed %s\n", nopoll_conn_get_error_text (conn));
       break;
     }
   }

@@ -1,9 +1,12 @@
 """Python's websockets as one end of an exchange; commands and events are those of peers.py.
 
-    peer_websockets.py [--deflate=SEND/RECEIVE] listen [PROTOCOL]
-    peer_websockets.py [--deflate=SEND/RECEIVE] connect ADDRESS PORT PATH [PROTOCOLS]
+    peer_websockets.py [OPTION] listen [PROTOCOL]
+    peer_websockets.py [OPTION] connect ADDRESS PORT PATH [PROTOCOLS]
+
+OPTION: --deflate=SEND/RECEIVE or --tls=CERTIFICATE,KEY,CA,VERSION
 """
 import asyncio
+import ssl
 import sys
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -107,11 +110,33 @@ def extensions(role, settings):
         server_max_window_bits=bits(server), client_max_window_bits=client_bits)]}
 
 
+def tls(role, settings):
+    """A context as --tls=CERTIFICATE,KEY,CA,VERSION asks for it."""
+    certificate, key, ca, version = settings.split(",")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if role == "listen" else ssl.PROTOCOL_TLS_CLIENT)
+    if certificate:
+        context.load_cert_chain(certificate, key)
+    if ca:
+        context.load_verify_locations(ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    elif role == "connect":
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if version == "1.2":
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+    return {"ssl": context}
+
+
 async def main(role, *arguments):
     options = {}
+    scheme = "ws"
     if role.startswith("--deflate="):
         settings, (role, *arguments) = role.removeprefix("--deflate="), arguments
         options = extensions(role, settings)
+    if role.startswith("--tls="):
+        settings, (role, *arguments) = role.removeprefix("--tls="), arguments
+        options = tls(role, settings)
+        scheme = "wss"
     peer = Peer()
     if role == "listen":
         async with serve(peer.receive, "127.0.0.1", 0, subprotocols=arguments or None,
@@ -122,7 +147,7 @@ async def main(role, *arguments):
     address, port, path, *protocols = arguments
     protocols = protocols[0].split(", ") if protocols else None
     try:
-        async with connect(f"ws://{address}:{port}{path}", subprotocols=protocols,
+        async with connect(f"{scheme}://{address}:{port}{path}", subprotocols=protocols,
                            ping_interval=None, create_connection=Client,
                            **options) as connection:
             receiving = asyncio.create_task(peer.receive(connection))
@@ -130,6 +155,11 @@ async def main(role, *arguments):
         await receiving
     except InvalidStatus as refusal:
         say("refused", refusal.response.status_code)
+        await peer.read_commands()
+    except Exception as trouble:  # ssl.SSLError, or what the end of the stream looks like
+        if scheme == "ws":
+            raise
+        say("failed", repr(trouble))
         await peer.read_commands()
 
 

@@ -1,11 +1,15 @@
 /*
  * Node's ws as one end of an exchange; commands and events are those of peers.py.
  *
- *   peer_ws.js [--deflate=SEND/RECEIVE] listen [PROTOCOL]
- *   peer_ws.js [--deflate=SEND/RECEIVE] connect ADDRESS PORT PATH [PROTOCOLS]
+ *   peer_ws.js [OPTION] listen [PROTOCOL]
+ *   peer_ws.js [OPTION] connect ADDRESS PORT PATH [PROTOCOLS]
+ *
+ * OPTION: --deflate=SEND/RECEIVE or --tls=CERTIFICATE,KEY,CA,VERSION
  */
 'use strict';
 
+const fs = require('node:fs');
+const https = require('node:https');
 const readline = require('node:readline');
 const { WebSocket, WebSocketServer } = require('ws');
 
@@ -62,28 +66,47 @@ function extension(settings, isServer) {
   return options;
 }
 
+/* Options for TLS as --tls=CERTIFICATE,KEY,CA,VERSION asks for them. */
+function secure(text, isServer) {
+  const [cert, key, ca, version] = text.split(',');
+  const read = (file) => (file ? fs.readFileSync(file) : undefined);
+  return {
+    cert: read(cert),
+    key: read(key),
+    ca: read(ca),
+    maxVersion: version === '1.2' ? 'TLSv1.2' : 'TLSv1.3',
+    requestCert: isServer && ca !== '',
+    rejectUnauthorized: ca !== '',
+  };
+}
+
 const words = process.argv.slice(2);
 const settings = words[0].startsWith('--deflate=') ? words.shift().slice(10) : undefined;
+const tls = words[0].startsWith('--tls=') ? words.shift().slice(6) : undefined;
 const [role, ...rest] = words;
+const tlsOptions = tls && secure(tls, role === 'listen');
 const perMessageDeflate = settings ? extension(settings, role === 'listen') : undefined;
 let server;
 if (role === 'listen') {
+  const web = tlsOptions && https.createServer(tlsOptions);
   server = new WebSocketServer({
-    host: '127.0.0.1',
-    port: 0,
+    ...(web ? { server: web } : { host: '127.0.0.1', port: 0 }),
     perMessageDeflate,
     handleProtocols: (offered) => (offered.has(rest[0]) ? rest[0] : false),
   });
   server.on('listening', () => say('listening', server.address().port));
+  web?.listen(0, '127.0.0.1');
   server.on('connection', receive);
 } else {
   const [address, port, path, protocols] = rest;
-  const socket = new WebSocket(`ws://${address}:${port}${path}`, protocols?.split(', ') ?? [], {
+  const url = `${tls ? 'wss' : 'ws'}://${address}:${port}${path}`;
+  const socket = new WebSocket(url, protocols?.split(', ') ?? [], {
     perMessageDeflate,
+    ...tlsOptions,
   });
   socket.on('open', () => receive(socket));
   socket.on('unexpected-response', (request, response) => say('refused', response.statusCode));
-  socket.on('error', () => {});
+  socket.on('error', (error) => tls && !connection && say('failed', error.message));
 }
 
 const lines = readline.createInterface({ input: process.stdin });

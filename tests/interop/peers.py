@@ -19,10 +19,15 @@ none.
     message text|binary BYTES         a whole message has arrived
     ping BYTES, pong BYTES            likewise; this library answers pings, but hears no pongs
     closed STATUS BYTES               the connection has ended; 1006 without a close frame
+    failed WORDS                      a client didn't get as far as an HTTP answer, and why
 
 A first argument --deflate=SEND/RECEIVE has a peer compress every message. SEND and RECEIVE say what
 it asks for in either direction: the bits of the window, and "!" behind them where no message may
 refer to earlier ones. 15 asks for nothing.
+
+A first argument --tls=CERTIFICATE,KEY,CA,VERSION has it speak TLS: with these files, PEM each, and at
+most this version, which this library leaves to its peer. Each may be empty. A client checks the server
+against the CA and, with that, for its address; a server demands certificates of it.
 """
 from environment import HERE
 from harness import equal

@@ -21,7 +21,7 @@ import environment
 from environment import HERE, ROOT, TARGET
 
 # Each is a file of tests, beside this one.
-MODULES = ["exchanges", "compression", "browser", "examples", "proxies"]
+MODULES = ["exchanges", "tls", "compression", "browser", "examples", "proxies"]
 
 
 def build(mode):
