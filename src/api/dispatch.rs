@@ -3,6 +3,7 @@
 //! A send made from there must not wait for a peer: everybody else would wait, too.
 
 use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 use crate::api::conn::Conn;
@@ -17,7 +18,10 @@ struct Wait {
 }
 
 thread_local! {
-    static WAITS: RefCell<Vec<Wait>> = const { RefCell::new(Vec::new()) };
+    /// Not dropped with the thread: destructors of the program's own data may still call us then.
+    /// There is nothing to release either, outside of a wait.
+    static WAITS: ManuallyDrop<RefCell<Vec<Wait>>> =
+        const { ManuallyDrop::new(RefCell::new(Vec::new())) };
 }
 
 /// Ends the wait when dropped.
@@ -38,7 +42,14 @@ pub(crate) fn begin(ctx: &Arc<Ctx>) -> Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        let ended = WAITS.with(|waits| waits.borrow_mut().pop());
+        let ended = WAITS.with(|waits| {
+            let mut waits = waits.borrow_mut();
+            let ended = waits.pop();
+            if waits.is_empty() {
+                waits.shrink_to_fit();
+            }
+            ended
+        });
         drop(ended);
     }
 }

@@ -97,21 +97,22 @@ pub(crate) fn constructed<T>(result: Result<T, Failure>) -> Option<T> {
         Ok(made) => (Some(made), None),
         Err(failure) => (None, Some(failure)),
     };
-    LAST.with(|last| *last.borrow_mut() = failure);
+    // A thread that is ending has forgotten what it knew.
+    let _ = LAST.try_with(|last| *last.borrow_mut() = failure);
     made
 }
 
 /// The `noPollError` of this thread's last failed constructor; 0 when it didn't fail.
 pub fn last_error() -> c_int {
-    LAST.with(|last| last.borrow().as_ref().map_or(0, Failure::code))
+    let code = LAST.try_with(|last| last.borrow().as_ref().map_or(0, Failure::code));
+    code.unwrap_or(0)
 }
 
 /// The same in words; lives until the thread's next constructor.
 pub fn last_error_text() -> *const c_char {
-    LAST.with(|last| {
-        last.borrow()
-            .as_ref()
-            .map_or(NO_ERROR, |failure| failure.text())
-            .as_ptr()
-    })
+    let text = LAST.try_with(|last| {
+        let last = last.borrow();
+        last.as_ref().map_or(NO_ERROR, Failure::text).as_ptr()
+    });
+    text.unwrap_or(NO_ERROR.as_ptr())
 }

@@ -11,6 +11,7 @@
 pub(crate) mod handlers;
 
 use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,7 +21,10 @@ use handlers::CMutex;
 thread_local! {
     /// How many locks the thread holds, and whether something waits for it to hold none.
     static HELD: Cell<Held> = const { Cell::new(Held { locks: 0, deferred: false }) };
-    static DEFERRED: RefCell<Vec<Box<dyn FnOnce()>>> = const { RefCell::new(Vec::new()) };
+    /// Not dropped with the thread: destructors of the program's own data may still call us then.
+    /// There is nothing to release either, without a lock.
+    static DEFERRED: ManuallyDrop<RefCell<Vec<Box<dyn FnOnce()>>>> =
+        const { ManuallyDrop::new(RefCell::new(Vec::new())) };
 }
 
 #[derive(Clone, Copy)]
