@@ -799,8 +799,9 @@ void nopoll_conn_opts_ssl_peer_verify(noPollConnOpts *opts, nopoll_bool verify);
  * Returns the connection with two references, the caller's and the registry's; give the caller's
  * back with `nopoll_conn_close`. Also a connection that failed while connecting is returned: test
  * with `nopoll_conn_is_ok`, which accepts NULL, and close it. NULL, with nothing to close and
- * `errno` as the system left it, when `ctx` or `host_ip` is NULL, nothing could be resolved, or no
- * attempt could be made. nopoll_conn_get_error tells why in either case.
+ * `errno` as the system left it, when `ctx` or `host_ip` is NULL, nothing could be resolved, no
+ * attempt could be made, or a handler closed the connection meanwhile. nopoll_conn_get_error tells
+ * why in either case.
  */
 noPollConn *nopoll_conn_new(noPollCtx *ctx,
                             const char *host_ip,

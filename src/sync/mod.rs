@@ -23,9 +23,12 @@ thread_local! {
     static HELD: Cell<Held> = const { Cell::new(Held { locks: 0, deferred: false }) };
     /// Not dropped with the thread: destructors of the program's own data may still call us then.
     /// There is nothing to release either, without a lock.
-    static DEFERRED: ManuallyDrop<RefCell<Vec<Box<dyn FnOnce()>>>> =
+    static DEFERRED: ManuallyDrop<RefCell<Vec<Job>>> =
         const { ManuallyDrop::new(RefCell::new(Vec::new())) };
 }
+
+/// What waits for a lock to be released.
+type Job = Box<dyn FnOnce()>;
 
 #[derive(Clone, Copy)]
 struct Held {

@@ -5,6 +5,7 @@
 
 #include <limits.h>
 
+#include "support/makers.h"
 #include "support/wire.h"
 
 TEST (a_new_object_has_one_reference)
@@ -28,63 +29,31 @@ TEST (a_new_object_has_one_reference)
   nopoll_conn_opts_set_reuse (opts, nopoll_false);
   __nopoll_conn_opts_release_if_needed (opts);
   CHECK_INT (opts->refs, 1);
+  opts->refs = 0;   /* as good as dead */
+  CHECK_INT (nopoll_conn_opts_ref (opts), nopoll_false);
+  CHECK_INT (opts->refs, 0);
+  opts->refs = 1;
   nopoll_conn_opts_unref (opts);
 }
 
-/* Every constructor with options, in every way it can end. */
+/* How a constructor can end. */
 enum ending { SUCCESS, NO_CTX, NO_HOST, NO_SERVICE, NO_DEVICE, NOBODY_LISTENS, ENDINGS };
 
 static const char *const ending_names[ENDINGS] = {
   "success", "NULL ctx", "NULL host", "unknown service", "unknown device", "refused"
 };
 
-typedef noPollConn *(*maker) (noPollCtx *ctx, noPollConnOpts *opts, const char *host,
-                              const char *port, const char *host_name, const char *get_url,
-                              const char *protocols, const char *origin);
-
-static int given_socket = -1;
-
-static noPollConn *over_socket (noPollCtx *ctx, noPollConnOpts *opts, const char *host,
-                                const char *port, const char *host_name, const char *get_url,
-                                const char *protocols, const char *origin)
-{
-  return nopoll_conn_new_with_socket (ctx, opts, given_socket, host, port, host_name, get_url,
-                                      protocols, origin);
-}
-
-static noPollConn *tls_over_socket (noPollCtx *ctx, noPollConnOpts *opts, const char *host,
-                                    const char *port, const char *host_name, const char *get_url,
-                                    const char *protocols, const char *origin)
-{
-  return nopoll_conn_tls_new_with_socket (ctx, opts, given_socket, host, port, host_name, get_url,
-                                          protocols, origin);
-}
-
-static const struct { const char *name, *host; maker make; int uses_socket; } makers[] = {
-  { "new_opts", "127.0.0.1", nopoll_conn_new_opts, 0 },
-  { "new_opts6", "::1", nopoll_conn_new_opts6, 0 },
-  { "new_opts_auto", "127.0.0.1", nopoll_conn_new_opts_auto, 0 },
-  { "tls_new", "127.0.0.1", nopoll_conn_tls_new, 0 },
-  { "tls_new6", "::1", nopoll_conn_tls_new6, 0 },
-  { "tls_new_auto", "127.0.0.1", nopoll_conn_tls_new_auto, 0 },
-  { "new_with_socket", "127.0.0.1", over_socket, 0 },
-  { "tls_new_with_socket", "127.0.0.1", tls_over_socket, 0 },
-  { "new_with_socket, given", "127.0.0.1", over_socket, 1 },
-  { "tls_new_with_socket, given", "127.0.0.1", tls_over_socket, 1 }
-};
-
-static void ends (unsigned which, enum ending ending, int reuse)
+static void ends (const struct maker *maker, enum ending ending, int reuse, int socket)
 {
   noPollCtx *ctx = nopoll_ctx_new ();
   noPollConnOpts *opts = nopoll_conn_opts_new ();
   int listening = wire_listen ();
-  const char *host = makers[which].host, *port = wire_port_text (listening);
+  const char *host = maker->host, *port = wire_port_text (listening);
   noPollConn *conn;
 
   nopoll_conn_connect_timeout (ctx, 50000);
-  given_socket = -1;
-  if (makers[which].uses_socket)
-    given_socket = wire_connect (wire_port (listening));
+  if (socket >= 0)
+    socket = wire_connect (wire_port (listening));
   nopoll_conn_opts_set_reuse (opts, reuse);
   nopoll_conn_opts_ref (opts);
   if (ending == NO_HOST)
@@ -95,15 +64,14 @@ static void ends (unsigned which, enum ending ending, int reuse)
     nopoll_conn_opts_set_interface (opts, "no-such-device");
   if (ending == NOBODY_LISTENS)
     close (listening);
-  conn = makers[which].make (ending == NO_CTX ? NULL : ctx, opts, host, port, NULL, NULL, NULL,
-                             NULL);
+  conn = maker->make (ending == NO_CTX ? NULL : ctx, opts, host, port, socket);
   if (opts->refs != (reuse ? 2 : 1))
-    check_fail (__FILE__, __LINE__, "%s, %s, reuse %d: %d references", makers[which].name,
+    check_fail (__FILE__, __LINE__, "%s, %s, reuse %d: %d references", maker->name,
                 ending_names[ending], reuse, opts->refs);
   if ((ending == NO_CTX || ending == NO_HOST) && conn != NULL)
-    check_fail (__FILE__, __LINE__, "%s, %s: not NULL", makers[which].name, ending_names[ending]);
-  if (given_socket >= 0 && (ending == NO_CTX || ending == NO_HOST))
-    CHECK_INT (close (given_socket), 0);   /* still the caller's */
+    check_fail (__FILE__, __LINE__, "%s, %s: not NULL", maker->name, ending_names[ending]);
+  if (socket >= 0 && (ending == NO_CTX || ending == NO_HOST))
+    CHECK_INT (close (socket), 0);   /* still the caller's */
   nopoll_conn_close (conn);
   CHECK_INT (opts->refs, reuse ? 2 : 1);
   nopoll_conn_opts_unref (opts);
@@ -117,16 +85,17 @@ static void ends (unsigned which, enum ending ending, int reuse)
 
 TEST (clients_drop_one_reference_however_they_end)
 {
-  unsigned which;
-  int ending;
+  int i, ending, reuse;
 
   check_enter_handler ();   /* all failures, not the first */
-  for (which = 0; which < sizeof makers / sizeof makers[0]; which++)
-    for (ending = 0; ending < ENDINGS; ending++) {
-      check_guard (60);
-      ends (which, (enum ending) ending, nopoll_false);
-      ends (which, (enum ending) ending, nopoll_true);
-    }
+  for (i = 0; i < maker_count; i++)
+    for (ending = 0; makers[i].takes_opts && ending < ENDINGS; ending++)
+      for (reuse = 0; reuse < 2; reuse++) {
+        check_guard (60);
+        ends (&makers[i], (enum ending) ending, reuse, -1);
+        if (makers[i].takes_socket)
+          ends (&makers[i], (enum ending) ending, reuse, 0);
+      }
 }
 
 TEST (clients_keep_no_options)

@@ -1,6 +1,7 @@
 /* Reference counts of connections, as a program sees them at every moment. */
 #include <nopoll.h>
 
+#include "support/makers.h"
 #include "support/wire.h"
 
 /* What a callback found: the count, and the owners among it. */
@@ -48,64 +49,27 @@ static void look_at_close (noPollCtx *ctx, noPollConn *conn, noPollPtr data)
     CHECK_INT ((seen).owners, wanted_owners); \
   } while (0)
 
-typedef noPollConn *(*maker) (noPollCtx *ctx, noPollConnOpts *opts, const char *host,
-                              const char *port, const char *host_name, const char *get_url,
-                              const char *protocols, const char *origin);
-
-static noPollConn *without_opts (noPollCtx *ctx, noPollConnOpts *opts, const char *host,
-                                 const char *port, const char *host_name, const char *get_url,
-                                 const char *protocols, const char *origin)
-{
-  return nopoll_conn_new (ctx, host, port, host_name, get_url, protocols, origin);
-}
-
-static noPollConn *raced (noPollCtx *ctx, noPollConnOpts *opts, const char *host,
-                          const char *port, const char *host_name, const char *get_url,
-                          const char *protocols, const char *origin)
-{
-  return nopoll_conn_new_auto (ctx, host, port, host_name, get_url, protocols, origin);
-}
-
-static noPollConn *over_socket (noPollCtx *ctx, noPollConnOpts *opts, const char *host,
-                                const char *port, const char *host_name, const char *get_url,
-                                const char *protocols, const char *origin)
-{
-  return nopoll_conn_new_with_socket (ctx, opts, wire_connect (atoi (port)), host, port, host_name,
-                                      get_url, protocols, origin);
-}
-
-static noPollConn *tls_over_socket (noPollCtx *ctx, noPollConnOpts *opts, const char *host,
-                                    const char *port, const char *host_name, const char *get_url,
-                                    const char *protocols, const char *origin)
-{
-  return nopoll_conn_tls_new_with_socket (ctx, opts, wire_connect (atoi (port)), host, port,
-                                          host_name, get_url, protocols, origin);
-}
-
 TEST (a_client_begins_with_two_even_if_it_is_not_ok)
 {
-  static const maker makers[] = {
-    without_opts, raced, nopoll_conn_new_opts, nopoll_conn_new_opts_auto, over_socket,
-    nopoll_conn_tls_new, nopoll_conn_tls_new_auto, tls_over_socket
-  };
   noPollCtx *ctx = nopoll_ctx_new ();
-  unsigned i;
+  int i;
 
   nopoll_conn_connect_timeout (ctx, 20000);   /* TLS: nobody answers */
-  for (i = 0; i < sizeof makers / sizeof makers[0]; i++) {
-    int listening = wire_listen (), peer;
-    noPollConn *conn = makers[i] (ctx, NULL, "127.0.0.1", wire_port_text (listening), NULL, NULL,
-                                  NULL, NULL);
+  for (i = 0; i < maker_count; i++) {
+    int listening = wire_listen ();
+    int fd = makers[i].takes_socket ? wire_connect (wire_port (listening)) : -1;
+    noPollConn *conn = makers[i].make (ctx, NULL, makers[i].host, wire_port_text (listening), fd);
 
-    CHECK (conn != NULL);
-    CHECK_INT (nopoll_conn_ref_count (conn), 2);
-    CHECK_INT (__nopoll_conn_owner_ref_count (conn), 2);
-    CHECK_INT (nopoll_ctx_conns (ctx), 1);
-    peer = wire_accept (listening);
-    nopoll_conn_close (conn);
+    /* Over IPv6 nobody listens, and a refusal may come at once. */
+    CHECK (conn != NULL || strcmp (makers[i].host, "::1") == 0);
+    if (conn != NULL) {
+      CHECK_INT (nopoll_conn_ref_count (conn), 2);
+      CHECK_INT (__nopoll_conn_owner_ref_count (conn), 2);
+      CHECK_INT (nopoll_ctx_conns (ctx), 1);
+      nopoll_conn_close (conn);
+    }
     CHECK_INT (nopoll_ctx_conns (ctx), 0);
     CHECK_INT (nopoll_ctx_ref_count (ctx), 1);
-    close (peer);
     close (listening);
   }
   nopoll_ctx_unref (ctx);

@@ -53,7 +53,7 @@ impl Conn {
     ) -> Option<Arc<Self>> {
         let settings = opts.map(|opts| opts.snapshot()).unwrap_or_default();
         let result = match ctx {
-            Some(ctx) => Self::connect_in(ctx, opts, &settings, target),
+            Some(ctx) => Self::connect_in(ctx, opts, &settings, target).and_then(not_closed),
             None => Err(Failure::missing("ctx")),
         };
         if let Some(opts) = opts {
@@ -274,6 +274,15 @@ impl Conn {
             _ => Failure::new(Kind::Connect, error.to_string()),
         }
     }
+}
+
+/// A handler may have closed the connection while it was being made, and with that given back the
+/// reference that the constructor's caller would get.
+fn not_closed(conn: Arc<Conn>) -> Result<Arc<Conn>, Failure> {
+    if conn.destroyed.load(Ordering::Acquire) {
+        return Err(Failure::new(Kind::Rejected, "closed by a handler"));
+    }
+    Ok(conn)
 }
 
 /// A connected or connecting IPv4 descriptor, non-blocking; -1 on failure.

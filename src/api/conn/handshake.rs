@@ -157,9 +157,12 @@ impl Conn {
 
     /// Both sides: tells the program and lets frames flow.
     fn open(this: &Arc<Self>) -> Step {
+        log!(&this.ctx, Level::Debug, "conn id {}: ready", this.id());
+        if !this.is_live() {
+            return REFUSED;
+        }
         // C contract: is_ready is true inside on_ready; reads still find nothing there.
         this.window.handshake_ok.store(1, Ordering::Release);
-        log!(&this.ctx, Level::Debug, "conn id {}: ready", this.id());
         let own = this.handler(|hooks| &hooks.on_ready);
         if let Some(hook) = own.or_else(|| this.ctx.hooks().on_ready.get()) {
             let accepted = hook.call(this.ctx_ptr(), Self::as_c(this));
