@@ -121,6 +121,14 @@ enum Step {
 }
 
 fn receive_one(ctx: &Arc<Ctx>, conn: &Arc<Conn>, how: &mut How<'_>) -> Step {
+    if let How::Loop(reading) = how {
+        if reading.more {
+            if let Some(msg) = conn.next_at_hand(reading) {
+                deliver(ctx, conn, msg);
+                return Step::Message;
+            }
+        }
+    }
     match Conn::receive(conn, how, &conn.rules()) {
         Received::Message(msg) => {
             deliver(ctx, conn, msg);

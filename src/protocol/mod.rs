@@ -42,10 +42,10 @@ pub use handshake::{
     build_request, build_response, encode_key,
 };
 
-pub use header::encode_header;
+pub use header::{MAX_HEADER, encode_header};
 pub use item::{Close, Data, Item};
 pub use mask::Mask;
-pub use opcode::{CLOSE, PING, PONG};
+pub use opcode::{CLOSE, PING, PONG, is_control};
 pub use payload::Payload;
 pub use receive::Receiver;
 pub use rules::{Delivery, Role, Rules};

@@ -112,7 +112,11 @@ impl<P: Payload> Receiver<P> {
     pub fn feed(&mut self, input: &[u8], rules: &Rules) -> (usize, Option<Item<P>>) {
         self.rules = *rules;
         if let Some(whole) = self.whole_ahead(input, rules) {
-            return (whole.size, Some(self.take_whole(input, &whole)));
+            let item = match self.take_whole(input, &whole) {
+                Ok(data) => Item::Data(data),
+                Err(error) => self.fail(error),
+            };
+            return (whole.size, Some(item));
         }
         let mut rest = input;
         loop {

@@ -68,6 +68,8 @@ pub(crate) struct Reading {
     pub(crate) drained: bool,
     /// Nor is anything left of what it gave: the item just received was the last.
     pub(crate) over: bool,
+    /// Some of what it gave is left.
+    pub(crate) more: bool,
     /// Reads left before others get their turn.
     pub(crate) rounds: u32,
 }
@@ -379,6 +381,12 @@ impl How<'_> {
 }
 
 impl Reading {
+    /// Notes what there is behind the item just received.
+    pub(super) fn note(&mut self, link: &Link) {
+        self.more = !link.ahead.is_empty();
+        self.over = self.drained && link.is_read_out();
+    }
+
     fn read(&mut self, transport: &mut Transport, into: &mut [u8]) -> Got<usize> {
         if self.drained || self.rounds == 0 {
             return Got::Blocked;

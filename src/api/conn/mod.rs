@@ -10,6 +10,7 @@
 //! | `read`, `stream`, `wait` | receiving |
 //! | `write`, `frame`, `pending` | sending |
 //! | `tls` | what goes on before any of this on a TLS connection |
+//! | `short` | receiving and sending, where there is nothing to it |
 //! | `close` | how one ends |
 //! | `watch`, `ready`, `turn` | what the loop knows of it and does with it |
 
@@ -29,6 +30,7 @@ mod pending;
 pub(crate) mod read;
 pub(crate) mod ready;
 mod refs;
+mod short;
 mod stream;
 mod texts;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]

@@ -49,7 +49,7 @@ impl Conn {
                 if matches!(link.phase, Phase::Open) {
                     let got = link.next_item(how, rules);
                     if let How::Loop(reading) = how {
-                        reading.over = reading.drained && link.is_read_out();
+                        reading.note(&link);
                     }
                     break got;
                 }

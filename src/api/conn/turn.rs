@@ -67,6 +67,7 @@ impl Conn {
             closed: ready.has(Ready::CLOSED),
             drained: false,
             over: false,
+            more: false,
             rounds: if lent { ROUNDS } else { SMALL_ROUNDS },
         }
     }

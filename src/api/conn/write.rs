@@ -93,6 +93,9 @@ impl Conn {
             );
             return (-1, Errno::Keep);
         }
+        if let Some(result) = Self::gather(this, &frame, content) {
+            return (result, Errno::Keep);
+        }
         let masked = frame.masked.unwrap_or_else(|| this.is(Role::Client));
         let mut window: Option<(Instant, usize)> = None;
         loop {
@@ -376,7 +379,7 @@ impl Link {
     }
 
     /// Whether this frame may wait for the end of the loop's batch.
-    fn may_gather(&self, conn: &Conn, size: usize) -> bool {
+    pub(super) fn may_gather(&self, conn: &Conn, size: usize) -> bool {
         size <= GATHER_FRAME
             && self.out.left() + size <= GATHER_TOTAL
             && !self.out.has_owed()

@@ -3,7 +3,7 @@
 //! with the same outcome, which a test compares.
 
 use super::{Receiver, Stage};
-use crate::protocol::item::{Data, Item};
+use crate::protocol::item::Data;
 use crate::protocol::opcode::{BINARY, TEXT};
 use crate::protocol::{Delivery, Error, Mask, Payload, Role, Rules, utf8};
 
@@ -66,11 +66,18 @@ impl<P: Payload> Receiver<P> {
         }
     }
 
+    /// The message that `input` begins with, and its size there, if it is whole and nothing is
+    /// wrong with it. `None` says nothing about what [`Self::feed`] would find.
+    pub fn whole_message(&mut self, input: &[u8], rules: &Rules) -> Option<(usize, Data<P>)> {
+        self.rules = *rules;
+        let whole = self.whole_ahead(input, rules)?;
+        Some((whole.size, self.take_whole(input, &whole).ok()?))
+    }
+
     /// Takes it, from the front of `input`.
-    pub(super) fn take_whole(&mut self, input: &[u8], whole: &Whole) -> Item<P> {
-        let Some(mut payload) = P::copy_of(&input[whole.header..whole.size]) else {
-            return self.fail(Error::OutOfMemory);
-        };
+    pub(super) fn take_whole(&self, input: &[u8], whole: &Whole) -> Result<Data<P>, Error> {
+        let payload = P::copy_of(&input[whole.header..whole.size]);
+        let mut payload = payload.ok_or(Error::OutOfMemory)?;
         let bytes = payload.bytes_mut();
         if whole.masked {
             if let Some(&key) = input[..whole.header].last_chunk() {
@@ -78,9 +85,9 @@ impl<P: Payload> Receiver<P> {
             }
         }
         if whole.opcode == TEXT && self.rules.strict && !utf8::is_text(bytes) {
-            return self.fail(Error::InvalidUtf8);
+            return Err(Error::InvalidUtf8);
         }
-        Item::Data(Data {
+        Ok(Data {
             opcode: whole.opcode,
             payload,
             is_final: true,

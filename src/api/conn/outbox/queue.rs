@@ -54,8 +54,11 @@ impl Queue {
 
     /// Bytes of the owed frame, header included.
     pub(super) fn owed_left(&self) -> usize {
-        let owed = self.segments.iter().filter(|s| s.kind != Kind::Backlog);
-        owed.map(Segment::left).sum()
+        // A frame becomes owed only when everything before it has been written, and there is one.
+        match self.segments.front() {
+            Some(first) if first.kind != Kind::Backlog => first.left(),
+            _ => 0,
+        }
     }
 
     pub(super) fn push(&mut self, bytes: Vec<u8>, written: usize, kind: Kind) {

@@ -1,0 +1,75 @@
+//! The short ways of a batch: the next message when it lies whole in the loop's buffer, and a small
+//! reply that goes out with the others.
+//!
+//! Small messages that come by the dozen spend their time on being asked questions whose answer is
+//! nearly always the same. Here all of them are asked in a row, under one lock; any unusual answer
+//! gives `None`, and the call goes the long way, as if nothing had been asked.
+
+use std::ffi::c_int;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::Conn;
+use super::link::{Link, Phase, Reading};
+use super::write::SendFrame;
+use crate::abi::counted::Owned;
+use crate::api::msg::Msg;
+use crate::protocol::{MAX_HEADER, encode_header, is_control};
+
+impl Conn {
+    /// The next item, if it is a message that has come whole.
+    pub(crate) fn next_at_hand(&self, reading: &mut Reading) -> Option<Owned<Msg>> {
+        let rules = self.rules();
+        let mut link = self.link.lock();
+        let link = &mut *link;
+        if !link.flows() || link.must_pause() {
+            return None;
+        }
+        let (size, data) = link.receiver.whole_message(link.ahead.bytes(), &rules)?;
+        link.ahead.consume(size);
+        reading.note(link);
+        Msg::received(data)
+    }
+
+    /// Gathers a frame with the others of the batch, if there is nothing special about it. Returns
+    /// the result of the send.
+    pub(super) fn gather(this: &Arc<Self>, frame: &SendFrame, content: &[u8]) -> Option<c_int> {
+        let is_plain = frame.masked != Some(true)
+            && frame.sleep_us == 0
+            && this.is_server()
+            && this.window.force_stop_after_header.load(Ordering::Relaxed) == 0;
+        if !is_plain {
+            return None;
+        }
+        let mut link = this.link.lock();
+        if !link.flows() || link.deflater.is_some() || !link.may_gather(this, content.len()) {
+            return None;
+        }
+        let wanted = u8::try_from(frame.opcode & 0x0f).ok()?;
+        if is_control(wanted) {
+            return None;
+        }
+        let opcode = if frame.track {
+            link.fragments.opcode(wanted)
+        } else {
+            wanted
+        };
+        let mut head = [0; MAX_HEADER];
+        let size = encode_header(&mut head, frame.fin, opcode, None, content.len() as u64);
+        link.out.append(&[&head[..size], content]);
+        if frame.track {
+            link.fragments.sent(opcode, frame.fin);
+        }
+        link.out.take_credit();
+        drop(link);
+        this.ctx.note_backlog(this);
+        c_int::try_from(content.len()).ok()
+    }
+}
+
+impl Link {
+    /// Messages go both ways, and nothing is in their way.
+    fn flows(&self) -> bool {
+        self.is_live() && matches!(self.phase, Phase::Open)
+    }
+}
