@@ -2,8 +2,8 @@
 
 use nopoll::fuzzing::deflate::Config;
 use nopoll::fuzzing::{
-    Asked, Refusal, Request, RequestFields, RequestReader, RequestRules, accept_key, build_refusal,
-    build_request, build_response, encode_key,
+    Asked, Method, Refusal, Request, RequestFields, RequestReader, RequestRules, accept_key,
+    build_page, build_refusal, build_request, build_response, encode_key,
 };
 
 use crate::input::{Input, Portions};
@@ -99,6 +99,15 @@ fn sound(bytes: &[u8], asked: &Asked, rules: &RequestRules) {
         }
         Asked::Page(page) => {
             assert!(rules.pages);
+            let is_head = page.method == Method::Head;
+            assert!(is_head || page.method == Method::Get);
+            let answer = build_page(
+                200 + bytes.len() as u16 % 400,
+                b"text/plain",
+                bytes,
+                is_head,
+            );
+            assert_eq!(answer.ends_with(bytes), !is_head);
             (
                 &page.url,
                 vec![&page.host, &page.origin, &page.cookie, &page.real_ip],

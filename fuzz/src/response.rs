@@ -51,7 +51,10 @@ fn theirs(bytes: &[u8], offered: Option<Config>, seed: u16) {
     let (used_in_portions, outcome_in_portions) = in_portions(bytes, offered, seed);
     assert_eq!(outcome, outcome_in_portions);
     match outcome {
-        None => assert_eq!(used, bytes.len()),
+        None => {
+            assert_eq!(used, bytes.len());
+            assert_eq!(whole.cut_short().is_some(), bytes.contains(&b'\n'));
+        }
         Some(Ok(response)) => {
             assert_eq!(used, used_in_portions);
             let bytes = &bytes[..used];

@@ -162,7 +162,7 @@ fn one(out: &mut String, requirement: &Requirement) {
     for case in &requirement.case {
         for &role in case.role.each() {
             let lines = lines(case, role).join("<br>");
-            let _ = writeln!(out, "| {} | {} | {lines} |", case.name, side(role));
+            let _ = writeln!(out, "| {} | {} | {lines} |", cell(&case.name), side(role));
         }
     }
     out.push('\n');
@@ -359,5 +359,15 @@ fn quote(bytes: &[u8]) -> String {
 
 /// As code in a cell of a table.
 fn code(text: &str) -> String {
-    format!("`{}`", text.replace('|', "\\|"))
+    format!("`{}`", cell(text))
+}
+
+/// Text that may stand in a cell of a table.
+fn cell(text: &str) -> String {
+    let shown = |character: char| match character {
+        '|' => "\\|".to_owned(),
+        _ if character.is_control() => format!("\\x{:02x}", u32::from(character)),
+        _ => character.to_string(),
+    };
+    text.chars().map(shown).collect()
 }

@@ -60,8 +60,9 @@ pub struct World {
     pub books: Books,
     /// What handlers do, one byte each.
     pub script: RefCell<Vec<u8>>,
-    /// Data that the program was given.
+    /// Data that the program was given as messages, and what it read as a stream.
     received: RefCell<Vec<Event>>,
+    streamed: RefCell<Option<Vec<u8>>>,
     /// Some of what was received can't be compared: read as a stream, dropped, or under other rules.
     incomparable: Cell<bool>,
     /// The program ended the connection.
@@ -134,6 +135,7 @@ impl World {
             books: Books::default(),
             script: RefCell::default(),
             received: RefCell::default(),
+            streamed: RefCell::default(),
             // The model knows nothing of compression.
             incomparable: Cell::new(setup.compresses),
             compresses: setup.compresses,
@@ -306,7 +308,6 @@ impl World {
     }
 
     fn read(&self, size: u8, block: bool) {
-        self.incomparable.set(true);
         let mut buffer = [7; 256];
         let size = c_int::from(size);
         // SAFETY: a live connection and a buffer of that size.
@@ -323,6 +324,9 @@ impl World {
             assert_eq!(errno, libc::EWOULDBLOCK);
         }
         assert!(buffer[size as usize..].iter().all(|&byte| byte == 7));
+        let read = usize::try_from(read).unwrap_or(0);
+        let mut streamed = self.streamed.borrow_mut();
+        streamed.get_or_insert_default().extend(&buffer[..read]);
     }
 
     /// A size that is often small, sometimes more than the socket takes.
@@ -592,6 +596,7 @@ impl World {
     /// Lets everything come to rest, compares, and releases.
     fn finish(self: Box<Self>) {
         self.script.borrow_mut().clear();
+        self.compare_stream();
         self.come_to_rest();
         self.check();
         self.compare();
@@ -620,9 +625,30 @@ impl World {
         }
     }
 
-    /// What the program got, against the model.
+    /// Whether the model can say what the program must have got.
+    fn is_comparable(&self) -> bool {
+        self.peer.greeted.get() && !self.incomparable.get() && !self.peer.confused.get()
+    }
+
+    /// What the program read as a stream, if it did nothing else, against the model.
+    fn compare_stream(&self) {
+        if !self.is_comparable() || !self.received.borrow().is_empty() {
+            return;
+        }
+        let stream = self.peer.stream.borrow();
+        let in_pieces = Rules {
+            delivery: Delivery::Pieces,
+            ..self.rules
+        };
+        let events = model::receive(self.role, &stream, &in_pieces);
+        let all: Vec<u8> = events.iter().flat_map(Event::payload).copied().collect();
+        let streamed = self.streamed.borrow();
+        assert!(all.starts_with(streamed.as_deref().unwrap_or_default()));
+    }
+
+    /// What the program got as messages, if it did nothing else, against the model.
     fn compare(&self) {
-        if self.incomparable.get() || self.peer.confused.get() || !self.peer.greeted.get() {
+        if !self.is_comparable() || self.streamed.borrow().is_some() {
             return;
         }
         let stream = self.peer.stream.borrow();
