@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, Weak};
 
 use crate::api::ctx::Ctx;
-use crate::api::linger;
+use crate::api::meanwhile;
 use crate::engine::fork;
 use crate::sync::relock;
 
@@ -22,7 +22,7 @@ extern "C" fn before_fork() {
     // A panic must not cross into the C library's fork.
     let _ = std::panic::catch_unwind(|| {
         for ctx in &contexts {
-            linger::drain(ctx);
+            meanwhile::drain(ctx);
         }
     });
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::api::conn::close::Ending;
 use crate::api::ctx::Ctx;
+use crate::api::meanwhile::Unsent;
 use crate::engine::{self, Engine, fork};
 use crate::sync::Rare;
 use crate::transport::socket::{self, Fd, Readiness};
@@ -214,24 +215,23 @@ impl Lingering {
         }
     }
 
-    /// One more attempt to write; returns how many bytes are left.
-    pub(crate) fn push(&self) -> usize {
+    /// One more attempt to write.
+    pub(crate) fn push(&self, unsent: &mut Unsent) {
         if self.0.is_empty() {
-            return 0;
+            return;
         }
         self.0.with(|list| {
-            let mut left = 0;
             for lingerer in list
                 .iter_mut()
                 .filter(|l| l.generation == fork::generation())
             {
-                if lingerer.has_unsent() {
-                    lingerer.step();
-                    left += lingerer.bytes.len() - lingerer.written;
+                if lingerer.has_unsent() && !lingerer.step() && lingerer.has_unsent() {
+                    let left = lingerer.bytes.len() - lingerer.written;
+                    let wait = (lingerer.fd, lingerer.stream.write_waits_for());
+                    unsent.add(left, Some(wait));
                 }
             }
-            left
-        })
+        });
     }
 
     /// The context goes: a last attempt for each.
@@ -244,28 +244,5 @@ impl Lingering {
                 socket::close_only(lingerer.fd);
             }
         }
-    }
-}
-
-/// Writes what a wait that was stopped leaves behind: until done, nobody takes anything for a
-/// second, or five have passed.
-pub(crate) fn drain(ctx: &Arc<Ctx>) {
-    let start = Instant::now();
-    let mut last = (start, usize::MAX);
-    loop {
-        let mut left = ctx.lingering.push();
-        for conn in ctx.backlogged() {
-            crate::api::conn::Conn::flush_backlog(&conn);
-            left += conn.unsent();
-        }
-        let now = Instant::now();
-        if left < last.1 {
-            last = (now, left);
-        }
-        let idle = now - last.0 >= Duration::from_secs(1);
-        if left == 0 || idle || now - start >= Duration::from_secs(5) {
-            return;
-        }
-        socket::sleep(Duration::from_millis(2));
     }
 }

@@ -12,6 +12,7 @@ pub mod error;
 pub(crate) mod fork;
 pub(crate) mod linger;
 pub mod listener;
+pub mod meanwhile;
 pub mod msg;
 pub mod opts;
 pub(crate) mod parked;

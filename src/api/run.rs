@@ -9,10 +9,9 @@ use crate::api::conn::turn::Workspace;
 use crate::api::ctx::Ctx;
 use crate::api::ctx::registry::Token;
 use crate::api::error::Errno;
-use crate::api::{dispatch, linger, pump};
+use crate::api::{dispatch, linger, meanwhile, pump};
 use crate::engine::{self, Event};
 use crate::log::{Level, log};
-use crate::transport::socket;
 
 const STOPPED: c_int = 0;
 const BAD_ARGUMENT: c_int = -2;
@@ -50,9 +49,9 @@ pub fn wait(ctx: &Arc<Ctx>, timeout: c_long) -> (c_int, Errno) {
         ctx.wake_others();
     } else {
         match outcome {
-            Ok(STOPPED) => linger::drain(ctx),
+            Ok(STOPPED) => meanwhile::drain(ctx),
             _ => {
-                flush_all(ctx);
+                meanwhile::flush(ctx);
             }
         }
     }
@@ -136,38 +135,4 @@ fn reason(event: &Event) -> Option<(Token, Ready)> {
         what = what.with(Ready::WRITE);
     }
     Some((Token::from_raw(event.token), what))
-}
-
-/// One attempt to write everybody's backlog; true while some is left.
-fn flush_all(ctx: &Arc<Ctx>) -> bool {
-    ctx.lingering.push();
-    let mut left = false;
-    for conn in ctx.backlogged() {
-        left |= crate::api::conn::Conn::flush_backlog(&conn);
-    }
-    left
-}
-
-/// A call inside a handler waits: what the loop gathered must not wait with it. True while some
-/// is left.
-pub(crate) fn flush_while_waiting() -> bool {
-    dispatch::current().is_some_and(|ctx| flush_all(&ctx))
-}
-
-/// Sleeps; inside a handler, unsent bytes are written meanwhile.
-pub fn sleep(micros: c_long) {
-    let Ok(micros) = u64::try_from(micros) else {
-        return;
-    };
-    let Some(end) = Instant::now().checked_add(Duration::from_micros(micros)) else {
-        return;
-    };
-    while flush_while_waiting() {
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return;
-        }
-        socket::sleep(left.min(Duration::from_millis(2)));
-    }
-    socket::sleep(end.saturating_duration_since(Instant::now()));
 }

@@ -7,14 +7,14 @@ use libc::timeval;
 use super::boundary::boundary;
 use super::convert::store;
 use crate::abi::types::{NOPOLL_SOCKET, nopoll_bool};
-use crate::api::run;
+use crate::api::meanwhile;
 
 /// Sleeps for `microseconds`; ≤ 0 returns at once. Signals don't shorten it. Called from a
 /// handler, it goes on writing what the library still has to write for the handler's context.
 #[unsafe(no_mangle)]
 pub extern "C" fn nopoll_sleep(microseconds: c_long) {
     boundary((), || {
-        run::sleep(microseconds);
+        meanwhile::sleep(microseconds);
         Some(())
     });
 }

@@ -8,7 +8,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::resolve::Address;
-use super::socket::{self, Fd};
+use super::socket::{self, Fd, Readiness};
 
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
@@ -118,7 +118,11 @@ pub(crate) fn race(
         if left.len() > 0 {
             pause = pause.min(next_start.saturating_duration_since(now));
         }
-        let ready = socket::wait_writable(&waiting, pause);
+        let wanted: Vec<_> = waiting
+            .iter()
+            .map(|&fd| (fd, Readiness::Writable))
+            .collect();
+        let ready = socket::wait_any(&wanted, pause);
         let mut still = Vec::new();
         let mut winner = None;
         for (&fd, ready) in waiting.iter().zip(ready) {

@@ -370,14 +370,7 @@ pub(crate) enum Readiness {
 /// Waits until the descriptor is ready (true) or `timeout` has passed (false). Errors count as
 /// ready: the caller looks again anyway. Signals don't.
 pub(crate) fn wait_for(fd: Fd, readiness: Readiness, timeout: Duration) -> bool {
-    let mut entry = libc::pollfd {
-        fd,
-        events: match readiness {
-            Readiness::Readable => libc::POLLIN,
-            Readiness::Writable => libc::POLLOUT,
-        },
-        revents: 0,
-    };
+    let mut entry = entry(fd, readiness);
     let mut left = timeout;
     loop {
         let begun = Instant::now();
@@ -391,19 +384,26 @@ pub(crate) fn wait_for(fd: Fd, readiness: Readiness, timeout: Duration) -> bool 
     }
 }
 
-/// Waits until one of `fds` is writable; returns which are, by position.
-pub(crate) fn wait_writable(fds: &[Fd], timeout: Duration) -> Vec<bool> {
-    let mut entries: Vec<libc::pollfd> = fds
+/// Waits until one of them is ready; returns which are, by position. A signal may end it early.
+pub(crate) fn wait_any(wanted: &[(Fd, Readiness)], timeout: Duration) -> Vec<bool> {
+    let mut entries: Vec<_> = wanted
         .iter()
-        .map(|&fd| libc::pollfd {
-            fd,
-            events: libc::POLLOUT,
-            revents: 0,
-        })
+        .map(|&(fd, readiness)| entry(fd, readiness))
         .collect();
     // SAFETY: the entries live through the call.
     unsafe { libc::poll(entries.as_mut_ptr(), entries.len() as _, millis(timeout)) };
     entries.iter().map(|entry| entry.revents != 0).collect()
+}
+
+fn entry(fd: Fd, readiness: Readiness) -> libc::pollfd {
+    libc::pollfd {
+        fd,
+        events: match readiness {
+            Readiness::Readable => libc::POLLIN,
+            Readiness::Writable => libc::POLLOUT,
+        },
+        revents: 0,
+    }
 }
 
 /// A poll timeout that is never early: rounded up to whole milliseconds.

@@ -18,12 +18,13 @@ static void fill (void)
     large[i] = (char) (i * 13 + (i >> 12));
 }
 
-/* An accepted connection on a descriptor in either mode, and our end of it. */
+/* An accepted connection on a descriptor in either mode, and our end of it. The kernel takes a small
+ * part of what is large. */
 static void begin (struct wire_pair *pair, noPollCtx *ctx, int blocking)
 {
   limit_off ();
   fill ();
-  wire_open (pair, ctx, 1);
+  wire_open_local (pair, ctx, 1);
   nopoll_conn_set_sock_block (nopoll_conn_socket (pair->conn), blocking);
 }
 
@@ -129,7 +130,7 @@ TEST (a_handler_that_sends_to_a_silent_peer_holds_nobody_up)
 /* Several small frames in one segment. */
 static void put_many (struct wire_pair *pair, int frames)
 {
-  unsigned char bytes[64 * 16];
+  unsigned char bytes[128 * 16];
   long size = 0;
   int i;
 
@@ -433,10 +434,9 @@ TEST (a_peer_that_does_not_read_its_replies_is_not_read_from)
 
   begin (&pair, NULL, 1);
   nopoll_conn_set_on_msg (pair.conn, on_msg, &deed);
+  put_many (&pair, 100);
   limit_to (pair.conn, 0);
   pthread_create (&loop, NULL, wait_forever, pair.ctx);
-  for (i = 0; i < 100; i++)
-    wire_put (&pair, 0x81, "more", 4);
   WAIT_UNTIL (deed.messages > 10);
   usleep (50000);
   /* 1 MiB waits for the peer. */
@@ -459,6 +459,9 @@ struct scene {
   long size;
   void (*then) (struct scene *, noPollConn *);
   int messages, fd;
+  /* A client whose server says nothing, and goes when what was sent has arrived. */
+  noPollConn *other;
+  int other_peer;
   /* Bytes the handler got, and whether our end has what was sent: known to both threads. */
   char answer[16];
   volatile int arrived;
@@ -481,6 +484,8 @@ static void *take_and_answer (void *data)
 
   wire_expect_frame (scene->pair.peer, 0x82, 0, large, scene->size);
   scene->arrived = 1;
+  if (scene->other != NULL)
+    close (scene->other_peer);
   wire_send_frame (scene->pair.peer, 0x81, 1, "answer", 6);
   return NULL;
 }
@@ -509,36 +514,15 @@ static void then_wait (struct scene *scene, noPollConn *conn)
     nopoll_loop_wait (nopoll_conn_ctx (conn), 1000);
 }
 
-/* A client of nobody, whose descriptor is in either mode; a read gives up soon. */
-static noPollConn *nobody (noPollCtx *ctx, int blocking, int fds[2])
-{
-  struct timeval limit = { 0, 500000 };
-
-  if (socketpair (AF_UNIX, SOCK_STREAM, 0, fds) != 0)
-    return NULL;
-  setsockopt (fds[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  nopoll_conn_set_sock_block (fds[0], blocking);
-  return nopoll_conn_new_with_socket (ctx, NULL, fds[0], "nobody", NULL, NULL, NULL, NULL, NULL);
-}
-
 static void then_wait_for_another (struct scene *scene, noPollConn *conn)
 {
-  int fds[2];
-  noPollConn *other = nobody (nopoll_conn_ctx (conn), 0, fds);
-
-  nopoll_conn_wait_until_connection_ready (other, 1);
-  nopoll_conn_close (other);
-  close (fds[1]);
+  nopoll_conn_wait_until_connection_ready (scene->other, 10 * check_slowness ());
 }
 
 static void then_get_from_another (struct scene *scene, noPollConn *conn)
 {
-  int fds[2];
-  noPollConn *other = nobody (nopoll_conn_ctx (conn), 1, fds);
-
-  nopoll_msg_unref (nopoll_conn_get_msg (other));
-  nopoll_conn_close (other);
-  close (fds[1]);
+  nopoll_conn_set_sock_block (nopoll_conn_socket (scene->other), nopoll_true);
+  nopoll_msg_unref (nopoll_conn_get_msg (scene->other));
 }
 
 /* Waits without the library. */
@@ -590,6 +574,15 @@ static void play (void (*then) (struct scene *, noPollConn *), long size, int bl
   scene.then = then;
   begin (&scene.pair, NULL, blocking);
   nopoll_conn_set_on_msg (scene.pair.conn, send_then, &scene);
+  if (then == then_wait_for_another || then == then_get_from_another) {
+    int fds[2];
+
+    CHECK (socketpair (AF_UNIX, SOCK_STREAM, 0, fds) == 0);
+    nopoll_conn_set_sock_block (fds[0], nopoll_false);
+    scene.other = nopoll_conn_new_with_socket (scene.pair.ctx, NULL, fds[0], "silent", NULL, NULL,
+                                               NULL, NULL, NULL);
+    scene.other_peer = fds[1];
+  }
   /* The second request is why the first one's reply may be gathered. */
   put_many (&scene.pair, 2);
   pthread_create (&thread, NULL, take_and_answer, &scene);
@@ -600,6 +593,7 @@ static void play (void (*then) (struct scene *, noPollConn *), long size, int bl
     CHECK_STR (scene.answer, "requestanswer");
   if (then == then_detach)
     close (scene.fd);
+  nopoll_conn_close (scene.other);
   wire_close (&scene.pair);
 }
 
@@ -611,7 +605,8 @@ TEST (calls_that_wait_in_a_handler_write_first_and_meanwhile)
   int i;
 
   for (i = 0; i < 5; i++) {
-    play (thens[i], 10, i < 3 ? 0 : 1);
+    play (thens[i], 10, 0);
+    play (thens[i], 10, 1);
     play (thens[i], LARGE, 1);
   }
 }
@@ -703,6 +698,15 @@ TEST (a_wait_that_is_stopped_writes_what_was_sent_first)
   }
 }
 
+/* Over TCP, much less room makes the sender wait for delayed acknowledgements. */
+static nopoll_bool on_ready (noPollCtx *ctx, noPollConn *conn, noPollPtr data)
+{
+  int room = 200000;
+
+  setsockopt (nopoll_conn_socket (conn), SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+  return nopoll_true;
+}
+
 /* A server that answers one request, stops and exits, without closing anything. */
 static void serve_and_exit (int to_parent)
 {
@@ -714,6 +718,7 @@ static void serve_and_exit (int to_parent)
   memset (&scene, 0, sizeof scene);
   scene.size = LARGE;
   scene.then = then_stop;
+  nopoll_ctx_set_on_ready (ctx, on_ready, NULL);
   nopoll_ctx_set_on_msg (ctx, send_then, &scene);
   if (write (to_parent, &port, sizeof port) == (ssize_t) sizeof port)
     nopoll_loop_wait (ctx, 0);

@@ -11,6 +11,7 @@ use super::link::Phase;
 use super::{Conn, Role};
 use crate::api::ctx::Ctx;
 use crate::api::error::{self, Errno, Failure, Kind};
+use crate::api::meanwhile;
 use crate::api::opts::Opts;
 use crate::log::{Level, log};
 use crate::protocol::RequestReader;
@@ -368,9 +369,8 @@ pub(crate) fn accept_fd(listening: Fd, usable: impl Fn() -> bool) -> io::Result<
     loop {
         // Not in `accept` itself: that would go on after another thread has closed the listener.
         while waits && !socket::wait_for(listening, Readiness::Readable, Duration::ZERO) {
-            crate::api::run::flush_while_waiting();
             let in_time = patience.spend(listening, Readiness::Readable, SLICE, |slice| {
-                socket::wait_for(listening, Readiness::Readable, slice);
+                meanwhile::wait_for(None, listening, Readiness::Readable, slice);
             });
             if !in_time {
                 return Err(io::Error::from_raw_os_error(libc::EWOULDBLOCK));

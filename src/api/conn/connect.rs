@@ -11,6 +11,7 @@ use super::link::Phase;
 use super::{Conn, Role};
 use crate::api::ctx::Ctx;
 use crate::api::error::{self, Failure, Kind};
+use crate::api::meanwhile;
 use crate::api::opts::{Opts, Settings};
 use crate::log::{Level, log};
 use crate::protocol::{RequestFields, ResponseReader, accept_key, build_request, encode_key};
@@ -71,6 +72,8 @@ impl Conn {
         let Some(host) = target.host else {
             return Err(Failure::missing("host_ip"));
         };
+        // Called in a handler, it may be long until the loop writes.
+        meanwhile::flush_here();
         let budget = Duration::from_micros(u64::try_from(ctx.timeout()).unwrap_or(0));
         let deadline = Instant::now() + budget.min(Duration::from_secs(86_400));
         let port = target
@@ -259,7 +262,12 @@ impl Conn {
                     "the request could not be sent in time",
                 ));
             }
-            this.wait_for(this.descriptor(), Readiness::Writable, left.min(SLICE));
+            Self::wait_for(
+                this,
+                this.descriptor(),
+                Readiness::Writable,
+                left.min(SLICE),
+            );
         }
     }
 

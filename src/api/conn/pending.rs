@@ -9,15 +9,13 @@ use super::ready::Ready;
 use super::write::PAUSE_ABOVE;
 use crate::api::dispatch;
 use crate::api::error::Errno;
+use crate::api::meanwhile::{self, Unsent};
 use crate::transport::patience::{Patience, SLICE};
 use crate::transport::socket::{self, Readiness};
 use crate::transport::would_block;
 
 /// C contract: a shorter timeout of flush_writes counts as this; programs pass milliseconds.
 const LEAST_FLUSH: Duration = Duration::from_millis(100);
-/// How long a peer may take nothing while its backlog is written out, and how long in all.
-const IDLE: Duration = Duration::from_secs(1);
-const TOTAL: Duration = Duration::from_secs(5);
 
 fn count(n: usize) -> c_int {
     c_int::try_from(n).unwrap_or(c_int::MAX)
@@ -26,16 +24,6 @@ fn count(n: usize) -> c_int {
 impl Conn {
     pub(crate) fn has_backlog(&self) -> bool {
         self.link.lock().has_backlog()
-    }
-
-    /// Bytes of the queue.
-    pub(crate) fn unsent(&self) -> usize {
-        let link = self.link.lock();
-        if link.out.has_backlog() {
-            link.out.left()
-        } else {
-            0
-        }
     }
 
     /// Marks the connection as (not) standing in the context's list; true when that is new.
@@ -62,24 +50,25 @@ impl Conn {
         left
     }
 
-    /// Writes backlog until it is done, the peer takes nothing for a second, or five have passed.
-    pub(crate) fn write_out(this: &Arc<Self>) {
-        let end = Instant::now() + TOTAL;
-        let mut last = (Instant::now(), usize::MAX);
-        while Self::flush_backlog(this) {
-            let (left, held) = {
-                let link = this.link.lock();
-                (link.out.left(), link.out.is_held())
-            };
-            let now = Instant::now();
-            if left < last.1 {
-                last = (now, left);
-            }
-            if now >= end || now - last.0 >= IDLE {
-                return;
-            }
-            this.wait_for_room(held, SLICE.min(end - now));
+    /// The same, counting what is left.
+    pub(crate) fn push_backlog(this: &Arc<Self>, unsent: &mut Unsent) {
+        if !Self::flush_backlog(this) {
+            return;
         }
+        let link = this.link.lock();
+        // No poll tells when a pause within a frame is over.
+        let wait =
+            (!link.out.is_held()).then(|| (this.descriptor(), link.waits_for(Readiness::Writable)));
+        unsent.add(link.out.left(), wait);
+    }
+
+    /// Writes backlog until it is done or the peer gives no reason to go on.
+    pub(crate) fn write_out(this: &Arc<Self>) {
+        meanwhile::write_out(|| {
+            let mut unsent = Unsent::default();
+            Self::push_backlog(this, &mut unsent);
+            unsent
+        });
     }
 
     /// The descriptor, after what the library has not written yet had its chance.
@@ -144,18 +133,18 @@ impl Conn {
             if done || error.is_some() || left.is_zero() {
                 break;
             }
-            this.wait_for_room(held, left.min(SLICE));
+            Self::wait_for_room(this, held, left.min(SLICE));
         }
         (count(total), Errno::Keep)
     }
 
     /// Waits until the kernel may take bytes. While somebody pauses within a frame (`held`), which
     /// no poll can see, just for a moment.
-    pub(super) fn wait_for_room(&self, held: bool, limit: Duration) {
+    pub(super) fn wait_for_room(this: &Arc<Self>, held: bool, limit: Duration) {
         if held {
-            socket::sleep(limit.min(Duration::from_millis(1)));
+            meanwhile::pause(limit.min(Duration::from_millis(1)));
         } else {
-            self.wait_for(self.descriptor(), Readiness::Writable, limit);
+            Self::wait_for(this, this.descriptor(), Readiness::Writable, limit);
         }
     }
 
@@ -183,7 +172,14 @@ impl Conn {
                 Err(error) => {
                     let fd = this.descriptor();
                     let waits = would_block(&error) && socket::is_blocking(fd);
-                    if !waits || !this.wait_patiently(&mut patience, fd, Readiness::Writable, SLICE)
+                    if !waits
+                        || !Self::wait_patiently(
+                            this,
+                            &mut patience,
+                            fd,
+                            Readiness::Writable,
+                            SLICE,
+                        )
                     {
                         return (-1, Errno::of(&error));
                     }

@@ -3,7 +3,6 @@
 use std::ffi::c_int;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use super::close::Ending;
 use super::handshake::Step;
@@ -27,9 +26,6 @@ pub(crate) enum Received {
     /// The connection has ended, for this reason as far as the system knows one.
     Dead(Errno),
 }
-
-/// How long a wait for the peer's bytes leaves ours unwritten.
-const BUSY_SLICE: Duration = Duration::from_millis(5);
 
 impl Conn {
     /// Receives one item; drives the handshake first.
@@ -154,9 +150,7 @@ impl Conn {
         if fd == -1 || !socket::is_blocking(fd) {
             return false;
         }
-        let busy = crate::api::run::flush_while_waiting() | Self::flush_backlog(this);
-        let most = if busy { BUSY_SLICE } else { SLICE };
-        this.wait_patiently(patience, fd, Readiness::Readable, most)
+        Self::wait_patiently(this, patience, fd, Readiness::Readable, SLICE)
     }
 
     /// Bytes and items that a read would find without the kernel.

@@ -9,6 +9,7 @@ use super::read::Received;
 use super::{Conn, Role};
 use crate::abi::cbuf::CBuf;
 use crate::api::error::Errno;
+use crate::api::meanwhile;
 use crate::protocol::{Data, Payload};
 use crate::transport::patience::Patience;
 use crate::transport::socket::{self, Readiness};
@@ -120,13 +121,11 @@ impl Conn {
             return false;
         }
         let left = deadline.map_or(SLICE, |deadline| deadline - now);
-        crate::api::run::flush_while_waiting();
-        Self::flush_backlog(this);
         let fd = this.descriptor();
         if fd == -1 || this.is_deciding() {
-            socket::sleep(left.min(Duration::from_millis(1)));
+            meanwhile::pause(left.min(Duration::from_millis(1)));
         } else {
-            this.wait_for(fd, Readiness::Readable, left.min(SLICE));
+            Self::wait_for(this, fd, Readiness::Readable, left.min(SLICE));
         }
         true
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::close::Ending;
 use super::{Conn, Role};
 use crate::api::ctx::registry::Token;
+use crate::api::meanwhile;
 use crate::engine::{Engine, fork};
 use crate::sync::relock;
 use crate::transport::patience::Patience;
@@ -73,26 +74,28 @@ impl Conn {
         link.items_ahead(1) > 0 || link.pending() > 0
     }
 
-    /// Waits until the descriptor lets a read, or a write, get on; see [`socket::wait_for`].
-    pub(super) fn wait_for(&self, fd: Fd, wanted: Readiness, timeout: Duration) -> bool {
-        let wanted = if self.is_tls_on() {
-            self.link.lock().waits_for(wanted)
+    /// Waits until the descriptor lets a read, or a write, get on; see [`meanwhile::wait_for`].
+    pub(super) fn wait_for(this: &Arc<Self>, fd: Fd, wanted: Readiness, timeout: Duration) -> bool {
+        // Who waits for room writes himself, and has to know what.
+        let own = (wanted == Readiness::Readable).then_some(this);
+        let wanted = if this.is_tls_on() {
+            this.link.lock().waits_for(wanted)
         } else {
             wanted
         };
-        socket::wait_for(fd, wanted, timeout)
+        meanwhile::wait_for(own, fd, wanted, timeout)
     }
 
     /// As [`Self::wait_for`], within the socket's own timeout; false when that has passed.
     pub(super) fn wait_patiently(
-        &self,
+        this: &Arc<Self>,
         patience: &mut Patience,
         fd: Fd,
         wanted: Readiness,
         most: Duration,
     ) -> bool {
         patience.spend(fd, wanted, most, |slice| {
-            self.wait_for(fd, wanted, slice);
+            Self::wait_for(this, fd, wanted, slice);
         })
     }
 

@@ -122,7 +122,7 @@ impl Conn {
                         return Self::refuse_send(this);
                     }
                     let fd = this.descriptor();
-                    this.wait_for(fd, Readiness::Writable, SLICE);
+                    Self::wait_for(this, fd, Readiness::Writable, SLICE);
                 }
             }
         }
@@ -195,7 +195,7 @@ impl Conn {
         loop {
             let slice = left.map_or(SLICE, |left| left.min(SLICE));
             let started = Instant::now();
-            this.wait_for_room(held, slice);
+            Self::wait_for_room(this, held, slice);
             let mut link = this.link.lock();
             if link.transport.is_none() || this.descriptor() != fd {
                 return (-1, Errno::DEAD);
