@@ -1,4 +1,5 @@
 """The library behind proxies, plain and with TLS ended there, and as a client through them."""
+import random
 import shutil
 import socket
 import subprocess
@@ -13,14 +14,16 @@ FOLDER = TARGET / "interop" / "proxies"
 HOST = "proxy.example"
 
 
-def free_ports(count):
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
+def free_port():
+    """A port that nobody has, and that the system gives to nobody by itself meanwhile."""
+    while True:
+        port = random.randrange(16000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 def accepts(port):
@@ -147,7 +150,7 @@ def start(bench, name, back):
     """A proxy in front of a port of loopback; its plain port and that with TLS."""
     # A port that was free may be taken before the proxy binds it.
     for _ in range(3):
-        plain, tls = free_ports(2)
+        plain, tls = free_port(), free_port()
         folder = FOLDER / f"{name}-{plain}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
