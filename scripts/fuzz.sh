@@ -19,7 +19,7 @@ if rustup toolchain list 2>/dev/null | grep -q '^nightly'; then
 else
     export RUSTC_BOOTSTRAP=1
 fi
-if ! command -v cargo-fuzz >/dev/null && ! cargo install -q --root "$target_dir/tools" cargo-fuzz; then
+if ! command -v cargo-fuzz >/dev/null && ! cargo install -q --locked --root "$target_dir/tools" cargo-fuzz; then
     echo "fuzz: not run: cargo-fuzz can't be installed here"
     [ "${NOPOLL_REQUIRE_FUZZ:-}" != 1 ]
     exit

@@ -225,8 +225,11 @@ fn sound(events: &[Event]) -> &[Event] {
 
 /// As many items as were counted in advance come, unless a payload turns out to be unsound.
 fn ahead(mut receiver: Receiver<Memory>, stream: &[u8], rules: &Rules, seed: u16, whole: &[Event]) {
-    let fails = matches!(whole.last(), Some(Event::Fail(_)));
-    if fails || rules.delivery == Delivery::Pieces || receiver::comes_in_pieces(rules) {
+    let is_unsound = |last: &Event| matches!(last, Event::Fail(_)) || last.is_bad_text();
+    if whole.last().is_some_and(is_unsound)
+        || rules.delivery == Delivery::Pieces
+        || receiver::comes_in_pieces(rules)
+    {
         return;
     }
     let cut = usize::from(seed) % (stream.len() + 1);
