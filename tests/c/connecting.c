@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <pthread.h>
 
+#include "support/threads.h"
 #include "support/wire.h"
 
 static int flags_of (int fd) { return fcntl (fd, F_GETFL); }
@@ -423,20 +424,20 @@ TEST (ids_are_unique_and_increase)
   close (listening);
 }
 
-static volatile int looking, unfinished;
+static int looking, unfinished;
 
 static nopoll_bool look_at (noPollCtx *ctx, noPollConn *conn, noPollPtr data)
 {
   /* -1 is one that has been closed meanwhile. */
   if (nopoll_conn_socket (conn) == 0 || nopoll_conn_host (conn) == NULL
       || nopoll_conn_port (conn) == NULL || nopoll_conn_get_host_header (conn) == NULL)
-    unfinished++;
+    SHARED_ADD (unfinished, 1);
   return nopoll_false;
 }
 
 static void *keep_looking (void *data)
 {
-  while (looking)
+  while (SHARED_GET (looking))
     nopoll_ctx_foreach_conn ((noPollCtx *) data, look_at, NULL);
   return NULL;
 }
@@ -463,7 +464,7 @@ TEST (nobody_sees_a_connection_that_is_not_filled_in)
     nopoll_conn_unref (conn);
     close (wire_accept (listening));
   }
-  looking = 0;
+  SHARED_SET (looking, 0);
   pthread_join (thread, NULL);
   CHECK_INT (unfinished, 0);
   nopoll_ctx_unref (ctx);

@@ -429,6 +429,7 @@ TEST (accepted_connections_outlive_their_listener)
   nopoll_conn_opts_set_max_frame_size (opts, 10);
   listener = nopoll_listener_new_opts (ctx, opts, "127.0.0.1", "0");
   conn = wire_accepted (ctx, listener, &peer, 0);
+  nopoll_conn_ref (conn);
   late_peer = wire_connect (LISTENER_PORT (listener));
   late = nopoll_conn_accept (ctx, listener);
   CHECK (nopoll_conn_get_listener (conn) == listener);
@@ -446,6 +447,7 @@ TEST (accepted_connections_outlive_their_listener)
   wire_send_frame (peer, 0x81, 1, "elevenbytes", 11);
   LOOP_UNTIL (ctx, !nopoll_conn_is_ok (conn));
   wire_expect_frame (peer, 0x88, 0, "\x03\xf1", 2);
+  nopoll_conn_unref (conn);
   nopoll_conn_close (late);
   nopoll_loop_wait (ctx, 1);
   CHECK_INT (nopoll_ctx_ref_count (ctx), 1);

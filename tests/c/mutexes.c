@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 
+#include "support/threads.h"
 #include "support/wire.h"
 
 /* The functions of one kind of mutex. */
@@ -367,7 +368,7 @@ static void *stop_later (void *data)
   for (i = 0; i < 3; i++)
     pthread_join (threads[i], NULL);
   nopoll_loop_stop (shared_ctx);
-  *(int *) data = 1;
+  SHARED_SET (*(int *) data, 1);
   return NULL;
 }
 
@@ -384,7 +385,7 @@ TEST (they_serve_several_threads)
   shared_conn = wire_accepted (shared_ctx, listener, &peer, 0);
   wire_send_frame (peer, 0x81, 1, "x", 1);
   CHECK (pthread_create (&thread, NULL, stop_later, &done) == 0);
-  while (!__sync_fetch_and_add (&done, 0))
+  while (!SHARED_GET (done))
     nopoll_loop_wait (shared_ctx, 10000);
   pthread_join (thread, NULL);
   nopoll_conn_close (shared_conn);

@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """Builds the C programs of this folder and runs them.
 
-    run.py --lib DIR --include DIR [--mode plain|asan|valgrind] [--compiler CC]... [--without FEATURE]...
-           [NAME...]
+    run.py --lib DIR --include DIR [--mode plain|asan|valgrind|tsan] [--compiler CC]...
+           [--without FEATURE]... [NAME...]
 
 DIR of --lib holds libnopoll.so. Each *.c (and *.cc, by the C++ compiler that goes with the C
 compiler) is one program, linked with support/*.c. A program prints "N passed, N failed"; the sum of
 all is the last line here. A first line of the form `/* run.py: modes=plain,asan ... */` limits the
 modes of a program or adds compiler options (cflags=...; libs=...; slow=1 runs it first). A program
 that says needs=FEATURE is left out with --without FEATURE, for a library built so. With needs=tls it
-also gets support/tls/*.c, OpenSSL, and certificates.
+also gets support/tls/*.c, OpenSSL, and certificates. tsan wants clang, a library instrumented in the
+same way and --runtime: scripts/sanitize.sh sees to that.
 """
 import argparse
 import concurrent.futures
@@ -22,7 +23,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter"]
 CXX = {"gcc": "g++", "clang": "clang++"}
-SLOWNESS = {"plain": 1, "asan": 3, "valgrind": 30}
+SLOWNESS = {"plain": 1, "asan": 3, "valgrind": 30, "tsan": 10}
 COUNT = re.compile(r"^(\d+) passed, (\d+) failed$", re.M)
 
 
@@ -42,6 +43,12 @@ def build(source, compiler, mode, args, out):
         flags += ["-gdwarf-4"]
     if mode == "asan":
         flags += ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+    link = []
+    if mode == "tsan":
+        # The compiler's own runtime is older than what the library is instrumented for.
+        flags += ["-fsanitize=thread"]
+        link += ["-fno-sanitize-link-runtime", "-Wl,--whole-archive", str(args.runtime),
+                 "-Wl,--no-whole-archive", "-Wl,--export-dynamic", "-ldl", "-lm", "-lrt"]
     program = out / source.stem
     needs_tls = extra.get("needs") == "tls"
     if "tls" in args.without:
@@ -60,7 +67,7 @@ def build(source, compiler, mode, args, out):
     subprocess.run(
         [cc, std, *WARNINGS, *flags, *(flag for flag in extra.get("cflags", "").split(",") if flag),
          f"-I{args.include}", f"-I{HERE}", str(source), *objects, "-o", str(program),
-         f"-L{out}", f"-Wl,-rpath,{out}", "-lnopoll", "-lpthread",
+         *link, f"-L{out}", f"-Wl,-rpath,{out}", "-lnopoll", "-lpthread",
          *(f"-l{name}" for name in libs if name)],
         check=True)
     return program
@@ -75,6 +82,7 @@ def run(source, compiler, mode, args, out):
     env = dict(os.environ, CHECK_SLOWNESS=str(SLOWNESS[mode] * args.slowness), CHECK_MODE=mode,
                CHECK_CERTIFICATES=str(args.certificates), UBSAN_OPTIONS="print_stacktrace=1",
                ASAN_OPTIONS="detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
+               TSAN_OPTIONS="second_deadlock_stack=1",
                LSAN_OPTIONS=f"suppressions={HERE}/support/lsan.supp:print_suppressions=0")
     if mode == "valgrind":
         command = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
@@ -109,6 +117,7 @@ def main():
     parser.add_argument("--mode", choices=SLOWNESS, default="plain")
     parser.add_argument("--compiler", action="append")
     parser.add_argument("--out", type=Path, help="where to build; default: beside the library")
+    parser.add_argument("--runtime", type=Path, help="the sanitizer's runtime for mode tsan")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--slowness", type=int, default=1, help="multiplies every time limit")
     parser.add_argument("--without", action="append", choices=["tls", "deflate"], default=[],

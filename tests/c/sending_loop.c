@@ -42,7 +42,7 @@ struct deed {
   int frames;
   long size;
   noPollConn *to;
-  volatile int messages;
+  int messages;
   int accepted, refused, result, error, pending;
 };
 
@@ -52,7 +52,7 @@ static void on_msg (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr 
   noPollConn *to = deed->to ? deed->to : conn;
   int i;
 
-  deed->messages++;
+  SHARED_ADD (deed->messages, 1);
   for (i = 0; i < deed->frames; i++) {
     int n;
 
@@ -437,10 +437,10 @@ TEST (a_peer_that_does_not_read_its_replies_is_not_read_from)
   put_many (&pair, 100);
   limit_to (pair.conn, 0);
   pthread_create (&loop, NULL, wait_forever, pair.ctx);
-  WAIT_UNTIL (deed.messages > 10);
+  WAIT_UNTIL (SHARED_GET (deed.messages) > 10);
   usleep (50000);
   /* 1 MiB waits for the peer. */
-  CHECK (deed.messages <= 12);
+  CHECK (SHARED_GET (deed.messages) <= 12);
   limit_off ();
   /* The kernel didn't say so, but there is room again. */
   nopoll_conn_socket (pair.conn);
@@ -464,7 +464,7 @@ struct scene {
   int other_peer;
   /* Bytes the handler got, and whether our end has what was sent: known to both threads. */
   char answer[16];
-  volatile int arrived;
+  int arrived;
 };
 
 static void send_then (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr data)
@@ -483,7 +483,7 @@ static void *take_and_answer (void *data)
   struct scene *scene = (struct scene *) data;
 
   wire_expect_frame (scene->pair.peer, 0x82, 0, large, scene->size);
-  scene->arrived = 1;
+  SHARED_SET (scene->arrived, 1);
   if (scene->other != NULL)
     close (scene->other_peer);
   wire_send_frame (scene->pair.peer, 0x81, 1, "answer", 6);
@@ -502,7 +502,7 @@ static void then_sleep (struct scene *scene, noPollConn *conn)
 {
   long left = rounds ();
 
-  while (!scene->arrived && left-- > 0)
+  while (!SHARED_GET (scene->arrived) && left-- > 0)
     nopoll_sleep (1000);
 }
 
@@ -510,7 +510,7 @@ static void then_wait (struct scene *scene, noPollConn *conn)
 {
   long left = rounds ();
 
-  while (!scene->arrived && left-- > 0)
+  while (!SHARED_GET (scene->arrived) && left-- > 0)
     nopoll_loop_wait (nopoll_conn_ctx (conn), 1000);
 }
 
@@ -530,7 +530,7 @@ static void await_arrival (struct scene *scene)
 {
   long left = rounds ();
 
-  while (!scene->arrived && left-- > 0)
+  while (!SHARED_GET (scene->arrived) && left-- > 0)
     usleep (1000);
 }
 
@@ -587,7 +587,7 @@ static void play (void (*then) (struct scene *, noPollConn *), long size, int bl
   put_many (&scene.pair, 2);
   pthread_create (&thread, NULL, take_and_answer, &scene);
   LOOP_UNTIL (scene.pair.ctx, scene.messages > 0);
-  CHECK_INT (scene.arrived, 1);
+  CHECK_INT (SHARED_GET (scene.arrived), 1);
   pthread_join (thread, NULL);
   if (then == then_read)
     CHECK_STR (scene.answer, "requestanswer");
@@ -631,7 +631,7 @@ static void *take_all (void *data)
   if (scene->fd)
     wire_expect_frame (scene->pair.peer, 0x88, 0, "\x03\xe8" "bye", 5);
   wire_expect_end (scene->pair.peer);
-  scene->arrived = 1;
+  SHARED_SET (scene->arrived, 1);
   return NULL;
 }
 
@@ -659,7 +659,7 @@ TEST (what_is_sent_before_a_close_arrives_before_the_close_frame)
     nopoll_conn_ref (scene.pair.conn);
     put_many (&scene.pair, 2);
     pthread_create (&thread, NULL, take_all, &scene);
-    LOOP_UNTIL (scene.pair.ctx, scene.arrived);
+    LOOP_UNTIL (scene.pair.ctx, SHARED_GET (scene.arrived));
     pthread_join (thread, NULL);
     CHECK (!nopoll_conn_is_ok (scene.pair.conn));
     if (scene.then == then_shut_down)
@@ -693,7 +693,7 @@ TEST (a_wait_that_is_stopped_writes_what_was_sent_first)
     pthread_create (&thread, NULL, take_and_answer, &scene);
     CHECK_INT (nopoll_loop_wait (scene.pair.ctx, 0), 0);
     pthread_join (thread, NULL);
-    CHECK_INT (scene.arrived, 1);
+    CHECK_INT (SHARED_GET (scene.arrived), 1);
     wire_close (&scene.pair);
   }
 }

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pthread.h>
 
+#include "support/threads.h"
 #include "support/wire.h"
 
 enum { BLOCK = 16384, BLOCKS = 24, TOTAL = BLOCK * BLOCKS };
@@ -136,11 +137,11 @@ static void *read_blocks (void *argument)
   return NULL;
 }
 
-static volatile int looping;
+static int looping;
 
 static void *run_loop (void *argument)
 {
-  looping = 1;
+  SHARED_SET (looping, 1);
   nopoll_loop_wait ((noPollCtx *) argument, 0);
   return NULL;
 }
@@ -164,7 +165,7 @@ static void send_blocks (Shape shape, int server, int local, int with_loop)
   looping = 0;
   if (with_loop) {
     pthread_create (&loop, NULL, run_loop, pair.ctx);
-    WAIT_UNTIL (looping && !nopoll_loop_ended (pair.ctx));
+    WAIT_UNTIL (SHARED_GET (looping) && !nopoll_loop_ended (pair.ctx));
   }
   pthread_create (&reader, NULL, read_blocks, &peer);
   for (i = 0; i < BLOCKS; i++)

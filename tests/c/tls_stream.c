@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
+#include "support/threads.h"
 #include "support/tls/proxy.h"
 
 static int messages;
@@ -14,7 +15,7 @@ static int messages;
 static void echo (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr data)
 {
   (void) ctx, (void) data;
-  messages++;
+  SHARED_ADD (messages, 1);
   nopoll_conn_send_frame (conn, nopoll_msg_is_final (msg), nopoll_false, nopoll_msg_opcode (msg),
                           nopoll_msg_get_payload_size (msg), (void *) nopoll_msg_get_payload (msg), 0);
 }
@@ -322,7 +323,7 @@ TEST (what_a_direct_call_leaves_in_a_record_is_told_by_read_pending)
 static void stop (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr data)
 {
   (void) conn, (void) msg, (void) data;
-  messages++;
+  SHARED_ADD (messages, 1);
   nopoll_loop_stop (ctx);
 }
 
@@ -358,11 +359,11 @@ static void ask_back (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPt
 
   (void) ctx, (void) data;
   CHECK_MEM (nopoll_msg_get_payload (msg), 3, "one", 3);
-  messages++;
+  SHARED_ADD (messages, 1);
   CHECK_INT (nopoll_conn_send_text (conn, "and?", 4), 4);
   CHECK_INT (nopoll_conn_read (conn, answer, 5, nopoll_true, 10000 * check_slowness ()), 5);
   CHECK_STR (answer, "three");
-  messages++;
+  SHARED_ADD (messages, 1);
 }
 
 TEST (a_handler_reads_on_within_the_record_and_beyond)
@@ -390,7 +391,7 @@ TEST (a_handler_reads_on_within_the_record_and_beyond)
       tls_expect_frame (ssl, 0x81, "and?", 4);
       tls_send_frame (ssl, 0x81, 1, "three", 5);
     }
-    WAIT_UNTIL (__sync_fetch_and_add (&messages, 0) == 2 * (i + 1));
+    WAIT_UNTIL (SHARED_GET (messages) == 2 * (i + 1));
   }
   tls_free (ssl);
   SSL_CTX_free (raw);
@@ -771,7 +772,7 @@ static void count_message (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noP
 {
   (void) ctx, (void) conn, (void) data;
   if (nopoll_msg_get_payload_size (msg) == 10)
-    __sync_fetch_and_add (&messages, 1);
+    SHARED_ADD (messages, 1);
 }
 
 TEST (several_threads_send_while_the_loop_reads)
@@ -797,7 +798,7 @@ TEST (several_threads_send_while_the_loop_reads)
   for (i = 0; i < 3; i++)
     pthread_join (threads[i], NULL);
   /* Each is counted where it is echoed and where it comes back. */
-  WAIT_UNTIL (__sync_fetch_and_add (&messages, 0) == 6 * sender.count);
+  WAIT_UNTIL (SHARED_GET (messages) == 6 * sender.count);
   ctx_end (ctx);
 }
 

@@ -9,6 +9,7 @@
 
 #include <sys/syscall.h>
 
+#include "threads.h"
 #include "wire.h"
 
 /* The descriptor that is watched; -1: none. */
@@ -28,21 +29,22 @@ static void limit_to (noPollConn *conn, long bytes)
 
 static void limit_off (void)
 {
-  limit_fd = -1;
-  limit_left = -1;
+  SHARED_SET (limit_fd, -1);
+  SHARED_SET (limit_left, -1);
 }
 
 ssize_t sendmsg (int fd, const struct msghdr *message, int flags)
 {
   struct msghdr part = *message;
   struct iovec parts[64];
-  size_t i, count = 0, room = (size_t) limit_left;
+  long limit = SHARED_GET (limit_left);
+  size_t i, count = 0, room = (size_t) limit;
   ssize_t n;
 
-  if (fd != limit_fd)
+  if (fd != SHARED_GET (limit_fd))
     return syscall (SYS_sendmsg, fd, message, flags);
-  limit_writes++;
-  if (limit_left < 0)
+  SHARED_ADD (limit_writes, 1);
+  if (limit < 0)
     return syscall (SYS_sendmsg, fd, message, flags);
   for (i = 0; i < (size_t) message->msg_iovlen && room > 0 && count < 64; i++) {
     parts[count] = message->msg_iov[i];
@@ -59,7 +61,7 @@ ssize_t sendmsg (int fd, const struct msghdr *message, int flags)
   part.msg_iovlen = count;
   n = syscall (SYS_sendmsg, fd, &part, flags);
   if (n > 0)
-    limit_left -= n;
+    SHARED_ADD (limit_left, -n);
   return n;
 }
 
