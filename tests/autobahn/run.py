@@ -34,12 +34,26 @@ EXPECTED = json.loads((HERE / "expected.json").read_text())
 VIRTUALENV = "virtualenv==20.21.1"
 AGENT = "noPoll"
 CLEAN = {"OK", "INFORMATIONAL"}
-# The suite's own program knows no TLS in this mode; the suite does.
+# A run that takes longer than this for each of its cases, in seconds, hangs. Many take milliseconds.
+PATIENCE = 120
+# The suite's own program knows no TLS in this mode, and can't be given a socket that listens; the
+# suite and what it is made with can.
 FUZZING_SERVER = """
-import json, sys
+import json, socket, sys
 from autobahntestsuite import choosereactor, fuzzing
 from twisted.internet import reactor
-fuzzing.startServer(json.load(open(sys.argv[1])), 0, *sys.argv[2:])
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+spec, descriptor, files = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+
+def listen(port, factory, *args, **options):
+    return reactor.adoptStreamPort(descriptor, socket.AF_INET, factory)
+
+def listen_tls(port, factory, context, *args, **options):
+    return listen(port, TLSMemoryBIOFactory(context, False, factory))
+
+reactor.listenTCP, reactor.listenSSL = listen, listen_tls
+fuzzing.startServer(json.load(open(spec)), 0, *files)
 reactor.run()
 """
 
@@ -120,21 +134,6 @@ def certificate(folder):
     return names
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for_port(port, process):
-    while process.poll() is None:
-        with socket.socket() as probe:
-            probe.settimeout(1)
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-    raise RuntimeError("the fuzzing server ended")
-
-
 def fuzz_server(programs, args, folder, cases, log):
     """The suite's fuzzing client against the library's server."""
     server = subprocess.Popen([build("testee_server", args, folder), *args.files],
@@ -147,7 +146,8 @@ def fuzz_server(programs, args, folder, cases, log):
         (folder / "fuzzingclient.json").write_text(json.dumps(spec))
         subprocess.run([programs / "wstest", "-m", "fuzzingclient",
                         "-s", folder / "fuzzingclient.json"],
-                       stdout=log, stderr=log, cwd=folder, check=True)
+                       stdout=log, stderr=log, cwd=folder, check=True,
+                       timeout=PATIENCE * len(cases))
     finally:
         server.terminate()
         status = server.wait(30)
@@ -158,18 +158,22 @@ def fuzz_server(programs, args, folder, cases, log):
 
 def fuzz_client(programs, args, folder, cases, log):
     """The suite's fuzzing server against the library's client."""
-    port = free_port()
+    listening = socket.create_server(("127.0.0.1", 0))
+    listening.setblocking(False)
+    port = listening.getsockname()[1]
     spec = {"url": f"{args.scheme}://127.0.0.1:{port}", "outdir": str(folder / "report-client"),
             "cases": cases, "exclude-cases": [], "exclude-agent-cases": {}}
     (folder / "fuzzingserver.json").write_text(json.dumps(spec))
     client = build("testee_client", args, folder)
     server = subprocess.Popen([programs / "python", "-c", FUZZING_SERVER,
-                               folder / "fuzzingserver.json", *reversed(args.files)],
-                              stdout=log, stderr=log, cwd=folder)
+                               folder / "fuzzingserver.json", str(listening.fileno()),
+                               *reversed(args.files)],
+                              stdout=log, stderr=log, cwd=folder, pass_fds=[listening.fileno()])
+    # Whoever connects waits for the server, or learns that there is none.
+    listening.close()
     try:
-        wait_for_port(port, server)
         subprocess.run([client, str(port), AGENT, *args.files[:1]], stdout=log, stderr=log,
-                       check=True)
+                       check=True, timeout=PATIENCE * len(cases))
     finally:
         server.terminate()
         server.wait(30)
