@@ -12,7 +12,8 @@ impl<P: Payload> Receiver<P> {
     /// follows what has been fed, under the rules of the latest call; counting stops at `most`.
     ///
     /// An unfinished frame or message counts nothing. Only headers are looked at: a violation
-    /// inside a payload passes for the frame it is in.
+    /// inside a payload passes for the frame it is in, and what a compressed frame adds to its
+    /// message, which only inflating tells, for nothing.
     pub fn complete_items(&self, input: &[u8], most: usize) -> usize {
         if most == 1 && self.whole_ahead(input, &self.rules).is_some() {
             return 1;
@@ -55,7 +56,7 @@ impl<P: Payload> Receiver<P> {
             if frame.fin || gate.rules.delivery != Delivery::Messages {
                 count += 1;
                 gate.joined = 0;
-            } else {
+            } else if !frame.compressed {
                 gate.joined = gate.joined.saturating_add(frame.remaining);
             }
         }

@@ -194,6 +194,32 @@ fn items_ahead_are_counted_as_they_come() {
 }
 
 #[test]
+fn looking_ahead_does_not_take_compressed_sizes_for_those_of_the_message() {
+    // Stored blocks of nothing: the frames are large, the message isn't.
+    let nothing = [0, 0, 0, 0xff, 0xff].repeat(130);
+    let input = frames(
+        Role::Client,
+        &[
+            (0x41, &nothing),
+            (0x00, &nothing),
+            (0x80, b"\xf2\x48\xcd\xc9\xc9\x07\x00"),
+            (0x89, b"ping"),
+        ],
+    );
+    let rules = Rules {
+        max_message: 16,
+        ..strict(Delivery::Messages)
+    };
+    let mut receiver = receiver(Role::Client);
+    receiver.feed(b"", &rules);
+    let before_the_last = input.len() - 9 - 6;
+    assert_eq!(receiver.complete_items(&input[..before_the_last], 9), 0);
+    assert_eq!(receiver.complete_items(&input, 9), 2);
+    let events = [data(1, 1, 0, b"Hello"), Event::Ping(b"ping".to_vec())];
+    assert_eq!(feed(&mut receiver, &input, &rules), events);
+}
+
+#[test]
 fn pieces_are_bounded_and_what_is_held_is_told() {
     let rules = Rules {
         max_frame: 10_000_000,
