@@ -1,14 +1,13 @@
-//! Inflating: the same bytes as another implementation of DEFLATE makes of the same messages; and
+//! Inflating: the same bytes, or the same refusal, as zlib gives for the same messages; and
 //! compressed frames through the receiver, the same whole and in portions.
 
-use miniz_oxide::inflate::TINFLStatus;
-use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
 use nopoll::fuzzing::deflate::{Agreement, Direction, INPUT, Inflater};
 use nopoll::fuzzing::{Delivery, Error, Receiver, Rules};
 
 use crate::input::{Input, Portions, Random};
 use crate::memory::Memory;
 use crate::receiver::{self, Event};
+use crate::zlib::{Inflated, MOST, Messages};
 
 pub fn check(data: &[u8]) {
     let mut input = Input::new(data);
@@ -22,7 +21,7 @@ pub fn check(data: &[u8]) {
 }
 
 /// The receiving half of an agreement.
-pub fn inflater(takeover: bool) -> Inflater {
+fn inflater(takeover: bool) -> Inflater {
     Inflater::new(&Agreement {
         level: 3,
         threshold: 1,
@@ -34,22 +33,22 @@ pub fn inflater(takeover: bool) -> Inflater {
     })
 }
 
-/// More output than this is left out of the comparison.
-const MOST: usize = 1 << 20;
-
 /// Messages of up to 255 bytes, each behind its length.
 fn messages(mut input: Input<'_>, takeover: bool) {
     let seed = input.word();
     let mut inflater = inflater(takeover);
-    let mut other = Other::new();
+    let mut other = Messages::new();
     while !input.is_empty() {
         let size = input.byte();
         let message = input.take(size.into());
         let got = inflate(&mut inflater, message, seed);
         match other.message(message, takeover) {
-            // Some corrupt codes show earlier there, when nothing has been coded in them yet.
-            Outcome::Corrupt | Outcome::TooMuch => return,
-            Outcome::Bytes(bytes) => assert_eq!(got, Ok(bytes), "{message:x?}"),
+            Inflated::TooMuch => return,
+            Inflated::Corrupt => {
+                assert_eq!(got, Err(Error::CorruptDeflate), "{message:x?}");
+                return;
+            }
+            Inflated::Bytes(bytes) => assert_eq!(got, Ok(bytes), "{message:x?}"),
         }
     }
 }
@@ -75,93 +74,6 @@ fn inflate(inflater: &mut Inflater, message: &[u8], seed: u16) -> Result<Vec<u8>
     }
     inflater.end_message();
     Ok(bytes)
-}
-
-/// The other implementation. It has all output of a stream before it, which is its window.
-pub struct Other {
-    engine: DecompressorOxide,
-    out: Vec<u8>,
-    made: usize,
-    /// Something went into the stream since it began, or since a message was complete.
-    inside: bool,
-}
-
-pub enum Outcome {
-    Bytes(Vec<u8>),
-    Corrupt,
-    TooMuch,
-}
-
-impl Other {
-    pub fn new() -> Self {
-        Self {
-            engine: DecompressorOxide::new(),
-            out: vec![0; MOST],
-            made: 0,
-            inside: false,
-        }
-    }
-
-    /// A whole message.
-    fn message(&mut self, message: &[u8], takeover: bool) -> Outcome {
-        let outcome = self.frame(message, true);
-        if !takeover {
-            self.begin();
-        }
-        outcome
-    }
-
-    /// A frame, which may be the last of its message.
-    pub fn frame(&mut self, payload: &[u8], fin: bool) -> Outcome {
-        let mut bytes = Vec::new();
-        let mut outcome = self.steps(payload, &mut bytes);
-        // Nothing is appended behind a final block.
-        if fin && self.inside && outcome == Some(true) {
-            outcome = self.steps(&[0, 0, 0xff, 0xff], &mut bytes);
-            self.inside = false;
-        }
-        match outcome {
-            Some(true) => Outcome::Bytes(bytes),
-            Some(false) => Outcome::TooMuch,
-            None => Outcome::Corrupt,
-        }
-    }
-
-    fn steps(&mut self, mut input: &[u8], bytes: &mut Vec<u8>) -> Option<bool> {
-        while !input.is_empty() {
-            if !self.step(&mut input, bytes)? {
-                return Some(false);
-            }
-        }
-        Some(true)
-    }
-
-    fn begin(&mut self) {
-        self.engine = DecompressorOxide::new();
-        self.made = 0;
-        self.inside = false;
-    }
-
-    /// Takes all input up to the end of a stream. None: it is corrupt; false: there is too much.
-    fn step(&mut self, input: &mut &[u8], bytes: &mut Vec<u8>) -> Option<bool> {
-        let flags = inflate_flags::TINFL_FLAG_HAS_MORE_INPUT
-            | inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
-        let (status, taken, made) =
-            decompress(&mut self.engine, input, &mut self.out, self.made, flags);
-        bytes.extend(&self.out[self.made..self.made + made]);
-        self.inside |= taken > 0;
-        self.made += made;
-        *input = &input[taken..];
-        match status {
-            TINFLStatus::NeedsMoreInput => Some(true),
-            TINFLStatus::Done => {
-                self.begin();
-                Some(true)
-            }
-            TINFLStatus::HasMoreOutput => Some(false),
-            _ => None,
-        }
-    }
 }
 
 /// Frames, some of them compressed, of a connection that has agreed to compress.
@@ -196,30 +108,70 @@ fn frames(mut input: Input<'_>, takeover: bool) {
 
 fn compare(got: Vec<Event>, expected: &[Event], rules: &Rules) {
     let expected = expected.to_vec();
-    let (got, expected) = if receiver::comes_in_pieces(rules) {
-        (
+    if receiver::comes_in_pieces(rules) {
+        compare_pieces(
             receiver::pieces_joined(got),
             receiver::pieces_joined(expected),
-        )
+        );
     } else {
-        (got, expected)
-    };
-    assert_eq!(sound(&got), sound(&expected));
+        assert_eq!(until_failure(&got), until_failure(&expected));
+    }
 }
 
-/// What comes before a failure. Which of several faults in one payload shows first, and how much of
-/// it is given back before, depends on the portions.
-fn sound(events: &[Event]) -> &[Event] {
+/// The portions decide how much of a payload is given back before it turns out to be unsound: some
+/// of it, or nothing.
+fn compare_pieces(mut got: Vec<Event>, mut expected: Vec<Event>) {
+    let (_, fails) = until_failure(&expected);
+    assert_eq!(until_failure(&got).1, fails);
+    if fails {
+        got.pop();
+        expected.pop();
+        let (less, more) = if told(&got) < told(&expected) {
+            (&got, &mut expected)
+        } else {
+            (&expected, &mut got)
+        };
+        if less.len() < more.len() {
+            let last = more.pop();
+            assert!(
+                matches!(
+                    last,
+                    Some(Event::Data {
+                        is_final: false,
+                        ..
+                    })
+                ),
+                "{last:?}"
+            );
+        } else if let (
+            Some(Event::Data {
+                payload: part,
+                is_final: false,
+                ..
+            }),
+            Some(Event::Data { payload, .. }),
+        ) = (less.last(), more.last_mut())
+        {
+            payload.truncate(part.len());
+        }
+    }
+    assert_eq!(got, expected);
+}
+
+/// How much has been told.
+fn told(events: &[Event]) -> (usize, usize) {
+    (
+        events.len(),
+        events.last().map_or(0, |last| last.payload().len()),
+    )
+}
+
+/// What comes before a failure, and whether there is one. Which of several faults in one payload
+/// shows first depends on the portions.
+fn until_failure(events: &[Event]) -> (&[Event], bool) {
     match events {
-        [
-            sound @ ..,
-            Event::Data {
-                is_final: false, ..
-            },
-            Event::Fail(_),
-        ] => sound,
-        [sound @ .., Event::Fail(_)] => sound,
-        all => all,
+        [sound @ .., Event::Fail(_)] => (sound, true),
+        all => (all, false),
     }
 }
 

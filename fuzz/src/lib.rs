@@ -14,3 +14,4 @@ pub mod receiver;
 pub mod request;
 pub mod response;
 pub mod utf8;
+mod zlib;

@@ -8,8 +8,8 @@ use std::os::unix::net::UnixStream;
 use nopoll::fuzzing::{Role, accept_key};
 
 use super::books::{Books, Sent};
-use crate::inflate::{Other, Outcome};
 use crate::model;
+use crate::zlib::{Inflated, Messages};
 
 pub struct Peer {
     socket: RefCell<Option<UnixStream>>,
@@ -30,7 +30,7 @@ pub struct Peer {
     ended: Cell<bool>,
     /// Compression is offered, or agreed to.
     compresses: bool,
-    inflater: RefCell<Option<Other>>,
+    inflater: RefCell<Option<Messages>>,
     /// The message that the library is sending is compressed.
     compressed: Cell<bool>,
     /// Statuses of the close frames that the library sent by itself.
@@ -252,11 +252,11 @@ impl Peer {
             });
         }
         let mut inflater = self.inflater.borrow_mut();
-        let inflater = inflater.get_or_insert_with(Other::new);
+        let inflater = inflater.get_or_insert_with(Messages::new);
         match inflater.frame(&seen.payload, fin) {
-            Outcome::Bytes(payload) => Some(Sent { first, payload }),
-            Outcome::TooMuch => None,
-            Outcome::Corrupt => panic!("what was compressed can't be read"),
+            Inflated::Bytes(payload) => Some(Sent { first, payload }),
+            Inflated::TooMuch => None,
+            Inflated::Corrupt => panic!("what was compressed can't be read"),
         }
     }
 
