@@ -113,6 +113,9 @@ struct Cold {
     listener: Weak<Conn>,
     /// A listener's options, and those of the listener that accepted this connection.
     opts: Option<Arc<Opts>>,
+    /// TLS objects that the program may look at.
+    #[cfg(feature = "tls")]
+    tls: Option<Box<tls::Kept>>,
     rare: Option<Box<Rare>>,
 }
 
@@ -128,9 +131,6 @@ struct Rare {
     adopted: Option<Arc<Opts>>,
     /// Where a server redirected to.
     location: Option<Vec<u8>>,
-    /// TLS objects that the program may look at.
-    #[cfg(feature = "tls")]
-    tls: tls::Kept,
     /// A listener's own certificate, key and chain files.
     certificate: [Option<CString>; 3],
     failure: Option<Failure>,

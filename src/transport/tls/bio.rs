@@ -29,18 +29,17 @@ pub(super) struct Wire {
     fd: AtomicI32,
     /// Whether more may be taken than OpenSSL asks for: only while our loop reads.
     read_ahead: Cell<bool>,
-    ahead: RefCell<Ahead>,
+    ahead: RefCell<Option<Box<Ahead>>>,
     /// The last receive got less than it asked for.
     drained: Cell<bool>,
     ended: Cell<bool>,
     error: Cell<c_int>,
 }
 
-/// Taken from the kernel, not yet asked for. Begins with a record's header whenever OpenSSL
-/// isn't in the middle of a record, and is empty when it is.
-#[derive(Default)]
+/// Taken from the kernel, not yet asked for; never empty. Begins with a record's header: within a
+/// record, OpenSSL asks on until it has all of it or nothing is left here.
 struct Ahead {
-    bytes: Vec<u8>,
+    bytes: Box<[u8]>,
     taken: usize,
 }
 
@@ -53,9 +52,6 @@ impl Ahead {
         let n = into.len().min(self.rest().len());
         into[..n].copy_from_slice(&self.rest()[..n]);
         self.taken += n;
-        if self.rest().is_empty() {
-            *self = Self::default();
-        }
         n
     }
 
@@ -68,9 +64,13 @@ impl Ahead {
 
 impl Wire {
     fn receive(&self, into: &mut [u8]) -> io::Result<usize> {
-        let mut ahead = self.ahead.borrow_mut();
-        if !ahead.rest().is_empty() {
-            return Ok(ahead.take(into));
+        let mut slot = self.ahead.borrow_mut();
+        if let Some(ahead) = slot.as_deref_mut() {
+            let n = ahead.take(into);
+            if ahead.rest().is_empty() {
+                *slot = None;
+            }
+            return Ok(n);
         }
         let fd = self.fd.load(Ordering::Relaxed);
         if !self.read_ahead.get() || into.len() >= GULP {
@@ -84,7 +84,10 @@ impl Wire {
         let direct = n.min(into.len());
         into[..direct].copy_from_slice(&gulp[..direct]);
         if direct < n {
-            ahead.bytes = gulp[direct..n].to_vec();
+            *slot = Some(Box::new(Ahead {
+                bytes: gulp[direct..n].into(),
+                taken: 0,
+            }));
         }
         Ok(direct)
     }
@@ -138,7 +141,7 @@ impl Bio {
         let wire = Box::new(Wire {
             fd: AtomicI32::new(fd),
             read_ahead: Cell::new(false),
-            ahead: RefCell::new(Ahead::default()),
+            ahead: RefCell::new(None),
             drained: Cell::new(false),
             ended: Cell::new(false),
             error: Cell::new(libc::ECONNRESET),
@@ -179,12 +182,13 @@ impl Bio {
     /// The kernel had nothing more when it was asked last, and nothing of what it gave is left.
     pub(super) fn is_drained(&self) -> bool {
         let wire = self.wire();
-        wire.drained.get() && wire.ahead.borrow().rest().is_empty()
+        wire.drained.get() && wire.ahead.borrow().is_none()
     }
 
     /// Whether a whole record is here that OpenSSL has not asked for.
     pub(super) fn holds_record(&self) -> bool {
-        self.wire().ahead.borrow().holds_record()
+        let ahead = self.wire().ahead.borrow();
+        ahead.as_ref().is_some_and(|ahead| ahead.holds_record())
     }
 
     pub(super) fn has_ended(&self) -> bool {

@@ -3,15 +3,16 @@
 use std::ffi::{c_int, c_long, c_uint, c_void};
 use std::io::{self, IoSlice};
 use std::ptr;
+use std::sync::Arc;
 
 use foreign_types::ForeignType;
 use openssl::error::ErrorStack;
 use openssl::rand::rand_bytes;
-use openssl::ssl::{NameType, Ssl};
+use openssl::ssl::{NameType, Ssl, SslContext};
 use openssl_sys as ffi;
 
 use super::bio::Bio;
-use super::verify::{self, Check, Pin, Report};
+use super::verify::{self, Check, Demand, Pin};
 use super::{Context, Error, Identity, PeerName, reasons, sys};
 use crate::transport::socket::{Fd, Readiness};
 
@@ -32,7 +33,7 @@ pub(crate) enum Advance {
 /// than there is a stream.
 pub(crate) struct Objects {
     ssl: Ssl,
-    context: Context,
+    context: SslContext,
 }
 
 impl Objects {
@@ -49,8 +50,8 @@ impl Objects {
 pub(crate) struct Stream {
     ssl: Ssl,
     bio: Bio,
-    report: Report,
-    name: Option<PeerName>,
+    /// `None` for servers that ask clients for nothing.
+    demand: Option<Arc<Demand>>,
     /// Size of a record that OpenSSL holds and the kernel has not taken whole: the next write has
     /// to begin with the same bytes.
     committed: usize,
@@ -86,8 +87,7 @@ impl Stream {
         Ok(Self {
             ssl,
             bio,
-            report: Report::default(),
-            name: None,
+            demand: None,
             committed: 0,
             established: false,
             broken: None,
@@ -112,9 +112,9 @@ impl Stream {
             let done = stream.ssl.set_hostname(name);
             done.map_err(|stack| Error::of("host name", &stack))?;
         }
-        let wanted = name.as_ref().filter(|_| check_name);
-        stream.report = verify::demand_of_server(&mut stream.ssl, check, wanted)?;
-        stream.name = name.filter(|_| check_name);
+        let wanted = name.filter(|_| check_name);
+        let demand = verify::demand_of_server(&mut stream.ssl, check, wanted);
+        stream.demand = Some(demand.map_err(|stack| Error::of("TLS", &stack))?);
         stream.ssl.set_connect_state();
         Ok(stream)
     }
@@ -125,7 +125,8 @@ impl Stream {
         if context.is_foreign() {
             stream.forget_sessions()?;
         }
-        stream.report = verify::demand_of_client(&mut stream.ssl, check)?;
+        let demand = verify::demand_of_client(&mut stream.ssl, check);
+        stream.demand = demand.map_err(|stack| Error::of("TLS", &stack))?;
         stream.ssl.set_accept_state();
         Ok(stream)
     }
@@ -187,7 +188,7 @@ impl Stream {
         };
         Objects {
             ssl,
-            context: context.clone(),
+            context: context.raw().clone(),
         }
     }
 
@@ -254,7 +255,8 @@ impl Stream {
         let Some(certificate) = self.ssl.peer_certificate() else {
             return Err(Error::new("the server has no certificate"));
         };
-        if let Some(name) = self.name.as_ref().filter(|_| check_name) {
+        let name = self.demand.as_ref().and_then(|demand| demand.name());
+        if let Some(name) = name.filter(|_| check_name) {
             verify::check_name(&certificate, name)?;
         }
         if pins.is_empty() {
@@ -417,12 +419,10 @@ impl Stream {
         let refused = stack.errors().iter().any(|error| {
             ffi::ERR_GET_LIB(error.code()) == LIB_SSL && error.reason_code() == VERIFY_FAILED
         });
-        if !refused {
-            return reasons(stack);
+        match &self.demand {
+            Some(demand) if refused => demand.refusal(&self.ssl),
+            _ => reasons(stack),
         }
-        let name = self.name.as_ref();
-        let objection = self.report.text(name);
-        objection.unwrap_or_else(|| verify::kept_result(&self.ssl, name))
     }
 }
 

@@ -46,29 +46,41 @@ struct Objection {
     issuer: String,
 }
 
-/// Where the verification of one connection leaves its objection.
-#[derive(Clone, Default)]
-pub(super) struct Report(Arc<Mutex<Option<Objection>>>);
+/// What one connection demands of its peer's certificate, and what came of it.
+#[derive(Default)]
+pub(super) struct Demand {
+    /// What it must be for.
+    name: Option<PeerName>,
+    objection: Mutex<Option<Objection>>,
+}
 
-impl Report {
-    /// The objection in words; `name` is what the certificate should have been for.
-    pub(super) fn text(&self, name: Option<&PeerName>) -> Option<String> {
-        let slot = relock(&self.0);
-        let objection = slot.as_ref()?;
-        Some(match name {
-            Some(name) if is_mismatch(objection.result) => mismatch(name),
-            _ => format!(
+impl Demand {
+    pub(super) fn name(&self) -> Option<&PeerName> {
+        self.name.as_ref()
+    }
+
+    /// Why the certificate wasn't enough, in words.
+    pub(super) fn refusal(&self, ssl: &SslRef) -> String {
+        let slot = relock(&self.objection);
+        // Without an objection noted, a callback of the program's has seen it; this is what it left.
+        let result = slot
+            .as_ref()
+            .map_or_else(|| ssl.verify_result(), |noted| noted.result);
+        match (&self.name, slot.as_ref()) {
+            (Some(name), _) if is_mismatch(result) => mismatch(name),
+            (_, None) => result.error_string().to_owned(),
+            (_, Some(noted)) => format!(
                 "{} (certificate {} of the chain, subject '{}', issuer '{}')",
-                objection.result.error_string(),
-                objection.depth,
-                objection.subject,
-                objection.issuer
+                result.error_string(),
+                noted.depth,
+                noted.subject,
+                noted.issuer
             ),
-        })
+        }
     }
 
     fn note(&self, context: &X509StoreContextRef) {
-        let mut slot = relock(&self.0);
+        let mut slot = relock(&self.objection);
         if slot.is_some() {
             return;
         }
@@ -93,15 +105,6 @@ fn is_mismatch(result: X509VerifyResult) -> bool {
     codes.contains(&result.as_raw())
 }
 
-/// What OpenSSL has kept of a verification that the program's callback has seen.
-pub(super) fn kept_result(ssl: &SslRef, name: Option<&PeerName>) -> String {
-    let result = ssl.verify_result();
-    match name {
-        Some(name) if is_mismatch(result) => mismatch(name),
-        _ => result.error_string().to_owned(),
-    }
-}
-
 fn mismatch(name: &PeerName) -> String {
     format!("host name mismatch: the certificate is not for '{name}'")
 }
@@ -120,51 +123,61 @@ fn one_line(name: &X509NameRef) -> String {
 pub(super) fn demand_of_server(
     ssl: &mut SslRef,
     check: Check,
-    name: Option<&PeerName>,
-) -> Result<Report, Error> {
-    if let Some(name) = name {
+    name: Option<PeerName>,
+) -> Result<Arc<Demand>, ErrorStack> {
+    if let Some(name) = &name {
         let param = ssl.param_mut();
         param.set_hostflags(X509CheckFlags::NO_PARTIAL_WILDCARDS);
         match name {
-            PeerName::Dns(name) => param.set_host(name),
-            PeerName::Ip(ip) => param.set_ip(*ip),
+            PeerName::Dns(name) => param.set_host(name)?,
+            PeerName::Ip(ip) => param.set_ip(*ip)?,
         }
-        .map_err(|stack| Error::of("host name", &stack))?;
     }
-    let done = demand(ssl, check, SslVerifyMode::PEER, CLIENT_DEPTH);
-    done.map_err(|stack| Error::of("TLS", &stack))
-}
-
-/// Sets what a server demands.
-pub(super) fn demand_of_client(ssl: &mut SslRef, check: Check) -> Result<Report, Error> {
-    let mode = SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT;
-    let done = demand(ssl, check, mode, SERVER_DEPTH);
-    done.map_err(|stack| Error::of("TLS", &stack))
-}
-
-fn demand(
-    ssl: &mut SslRef,
-    check: Check,
-    mode: SslVerifyMode,
-    depth: i32,
-) -> Result<Report, ErrorStack> {
-    let report = Report::default();
+    let demand = Arc::new(Demand {
+        name,
+        ..Demand::default()
+    });
     match check {
         Check::AsContext => {}
         Check::Nothing => ssl.set_verify(SslVerifyMode::NONE),
-        Check::Chain => {
-            ssl.param_mut().set_depth(depth);
-            ssl.set_ex_data(report_index()?, report.clone());
-            // SAFETY: a live connection; the callback may be called for any.
-            unsafe { ffi::SSL_set_verify(ssl.as_ptr(), mode.bits() as c_int, Some(note)) };
-        }
+        Check::Chain => verify(ssl, SslVerifyMode::PEER, CLIENT_DEPTH, &demand)?,
     }
-    Ok(report)
+    Ok(demand)
 }
 
-/// Finds the report of a connection.
-fn report_index() -> Result<Index<Ssl, Report>, ErrorStack> {
-    static INDEX: OnceLock<Index<Ssl, Report>> = OnceLock::new();
+/// Sets what a server demands, if that is anything.
+pub(super) fn demand_of_client(
+    ssl: &mut SslRef,
+    check: Check,
+) -> Result<Option<Arc<Demand>>, ErrorStack> {
+    if check == Check::Nothing {
+        ssl.set_verify(SslVerifyMode::NONE);
+        return Ok(None);
+    }
+    let demand = Arc::new(Demand::default());
+    if check == Check::Chain {
+        let mode = SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT;
+        verify(ssl, mode, SERVER_DEPTH, &demand)?;
+    }
+    Ok(Some(demand))
+}
+
+fn verify(
+    ssl: &mut SslRef,
+    mode: SslVerifyMode,
+    depth: i32,
+    demand: &Arc<Demand>,
+) -> Result<(), ErrorStack> {
+    ssl.param_mut().set_depth(depth);
+    ssl.set_ex_data(demand_index()?, Arc::clone(demand));
+    // SAFETY: a live connection; the callback may be called for any.
+    unsafe { ffi::SSL_set_verify(ssl.as_ptr(), mode.bits() as c_int, Some(note)) };
+    Ok(())
+}
+
+/// Finds the demand of a connection.
+fn demand_index() -> Result<Index<Ssl, Arc<Demand>>, ErrorStack> {
+    static INDEX: OnceLock<Index<Ssl, Arc<Demand>>> = OnceLock::new();
     super::once(&INDEX, Ssl::new_ex_index)
 }
 
@@ -175,9 +188,9 @@ extern "C" fn note(fine: c_int, context: *mut ffi::X509_STORE_CTX) -> c_int {
         let context = unsafe { X509StoreContextRef::from_ptr(context) };
         let ssl = X509StoreContext::ssl_idx().ok();
         let ssl = ssl.and_then(|index| context.ex_data(index));
-        let index = report_index().ok();
-        if let Some(report) = ssl.zip(index).and_then(|(ssl, index)| ssl.ex_data(index)) {
-            report.note(context);
+        let index = demand_index().ok();
+        if let Some(demand) = ssl.zip(index).and_then(|(ssl, index)| ssl.ex_data(index)) {
+            demand.note(context);
         }
     }
     fine

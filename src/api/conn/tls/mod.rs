@@ -15,8 +15,12 @@ use crate::sync::relock;
 use crate::transport::Transport;
 use crate::transport::tls::{Context, Error, IdentityFiles, Objects, Stream};
 
-/// Kept for the program to look at, until the connection is destroyed.
-pub(super) type Kept = Vec<Objects>;
+/// Kept for the program to look at, until the connection is destroyed. An object that was accepted
+/// more than once has had several.
+pub(super) struct Kept {
+    _objects: Objects,
+    _earlier: Option<Box<Self>>,
+}
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -36,7 +40,13 @@ impl Conn {
         let window = &self.window;
         window.ssl_ctx.store(objects.context(), Ordering::Release);
         window.ssl.store(objects.ssl(), Ordering::Release);
-        relock(&self.cold).rare().tls.push(objects);
+        {
+            let mut cold = relock(&self.cold);
+            cold.tls = Some(Box::new(Kept {
+                _objects: objects,
+                _earlier: cold.tls.take(),
+            }));
+        }
         self.link.lock().transport = Some(Transport::Tls(Box::new(stream)));
     }
 
