@@ -29,30 +29,61 @@ pub(super) struct Wire {
     fd: AtomicI32,
     /// Whether more may be taken than OpenSSL asks for: only while our loop reads.
     read_ahead: Cell<bool>,
-    ahead: RefCell<Option<Box<Ahead>>>,
+    ahead: RefCell<Option<Ahead>>,
     /// The last receive got less than it asked for.
     drained: Cell<bool>,
     ended: Cell<bool>,
     error: Cell<c_int>,
 }
 
-/// Taken from the kernel, not yet asked for; never empty. Begins with a record's header: within a
-/// record, OpenSSL asks on until it has all of it or nothing is left here.
+/// Taken from the kernel, not yet asked for. Begins with a record's header: within a record,
+/// OpenSSL asks on until it has all of it or nothing is left here.
 struct Ahead {
-    bytes: Box<[u8]>,
-    taken: usize,
+    buffer: Box<[u8; GULP]>,
+    start: usize,
+    end: usize,
+}
+
+thread_local! {
+    /// The buffer that every connection of a loop reads into when its turn comes: it is empty again
+    /// before the next one's, unless a stop leaves something.
+    static SPARE: Cell<Option<Box<[u8; GULP]>>> = const { Cell::new(None) };
 }
 
 impl Ahead {
+    fn receive(fd: Fd) -> io::Result<Self> {
+        let mut buffer = SPARE.take().unwrap_or_else(|| Box::new([0; GULP]));
+        match socket::receive(fd, &mut buffer[..], libc::MSG_DONTWAIT) {
+            Ok(end) => Ok(Self {
+                buffer,
+                start: 0,
+                end,
+            }),
+            Err(error) => {
+                SPARE.set(Some(buffer));
+                Err(error)
+            }
+        }
+    }
+
     fn rest(&self) -> &[u8] {
-        &self.bytes[self.taken..]
+        &self.buffer[self.start..self.end]
     }
 
     fn take(&mut self, into: &mut [u8]) -> usize {
         let n = into.len().min(self.rest().len());
         into[..n].copy_from_slice(&self.rest()[..n]);
-        self.taken += n;
+        self.start += n;
         n
+    }
+
+    /// What is left, if that is anything.
+    fn or_spare(self) -> Option<Self> {
+        if self.rest().is_empty() {
+            SPARE.set(Some(self.buffer));
+            return None;
+        }
+        Some(self)
     }
 
     fn holds_record(&self) -> bool {
@@ -65,11 +96,9 @@ impl Ahead {
 impl Wire {
     fn receive(&self, into: &mut [u8]) -> io::Result<usize> {
         let mut slot = self.ahead.borrow_mut();
-        if let Some(ahead) = slot.as_deref_mut() {
+        if let Some(mut ahead) = slot.take() {
             let n = ahead.take(into);
-            if ahead.rest().is_empty() {
-                *slot = None;
-            }
+            *slot = ahead.or_spare();
             return Ok(n);
         }
         let fd = self.fd.load(Ordering::Relaxed);
@@ -78,18 +107,11 @@ impl Wire {
             self.drained.set(n < into.len());
             return Ok(n);
         }
-        let mut gulp = [0; GULP];
-        let n = socket::receive(fd, &mut gulp, libc::MSG_DONTWAIT)?;
-        self.drained.set(n < GULP);
-        let direct = n.min(into.len());
-        into[..direct].copy_from_slice(&gulp[..direct]);
-        if direct < n {
-            *slot = Some(Box::new(Ahead {
-                bytes: gulp[direct..n].into(),
-                taken: 0,
-            }));
-        }
-        Ok(direct)
+        let mut ahead = Ahead::receive(fd)?;
+        self.drained.set(ahead.end < GULP);
+        let n = ahead.take(into);
+        *slot = ahead.or_spare();
+        Ok(n)
     }
 
     fn send(&self, bytes: &[u8]) -> io::Result<usize> {
