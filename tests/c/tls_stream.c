@@ -802,6 +802,47 @@ TEST (several_threads_send_while_the_loop_reads)
   ctx_end (ctx);
 }
 
+static pthread_key_t leaving;
+static int is_leaving;
+
+static void serve_once_more (void *data)
+{
+  noPollCtx *ctx = (noPollCtx *) data;
+
+  SHARED_SET (is_leaving, 1);
+  LOOP_UNTIL (ctx, SHARED_GET (messages) == 2);
+}
+
+static void *serve_and_leave (void *data)
+{
+  noPollCtx *ctx = (noPollCtx *) data;
+
+  LOOP_UNTIL (ctx, SHARED_GET (messages) == 1);
+  pthread_setspecific (leaving, ctx);
+  return NULL;
+}
+
+TEST (a_thread_that_ends_may_still_run_the_loop)
+{
+  noPollCtx *ctx = echo_ctx ();
+  noPollConn *listener = tls_listener (ctx, "server");
+  struct pair pair = accepted_pair (ctx, listener);
+  pthread_t thread;
+
+  is_leaving = 0;
+  CHECK (pthread_key_create (&leaving, serve_once_more) == 0);
+  thread = threads_start (serve_and_leave, ctx);
+  tls_send_frame (pair.ssl, 0x81, 1, "one", 3);
+  tls_expect_frame (pair.ssl, 0x81, "one", 3);
+  WAIT_UNTIL (SHARED_GET (is_leaving));
+  tls_send_frame (pair.ssl, 0x81, 1, "two", 3);
+  tls_expect_frame (pair.ssl, 0x81, "two", 3);
+  threads_join (thread);
+  pthread_key_delete (leaving);
+  pair_free (&pair);
+  ctx_end (ctx);
+}
+
 TEST (a_dead_connection_touches_nobodys_descriptor)
 {
   noPollCtx *ctx = nopoll_ctx_new ();
@@ -844,4 +885,5 @@ TESTS (CASE (every_byte_alone_by_direct_calls), CASE (every_byte_alone_under_the
        CASE (the_end_is_announced), CASE (what_was_sent_before_a_close_arrives_and_then_the_end),
        CASE (the_parts_of_a_frame_that_had_to_wait_add_up), CASE (neither_end_reads_until_both_are_full),
        CASE (several_threads_send_while_the_loop_reads),
+       CASE (a_thread_that_ends_may_still_run_the_loop),
        CASE (a_dead_connection_touches_nobodys_descriptor))

@@ -39,20 +39,34 @@ pub(super) struct Wire {
 /// Taken from the kernel, not yet asked for. Begins with a record's header: within a record,
 /// OpenSSL asks on until it has all of it or nothing is left here.
 struct Ahead {
-    buffer: Box<[u8; GULP]>,
+    buffer: Box<Gulp>,
     start: usize,
     end: usize,
 }
 
+type Gulp = [u8; GULP];
+
 thread_local! {
     /// The buffer that every connection of a loop reads into when its turn comes: it is empty again
     /// before the next one's, unless a stop leaves something.
-    static SPARE: Cell<Option<Box<[u8; GULP]>>> = const { Cell::new(None) };
+    static SPARE: Cell<Option<Box<Gulp>>> = const { Cell::new(None) };
+}
+
+/// The thread's buffer, or a new one where it is in use, or gone already: destructors of the
+/// program's own data may still call us when the thread ends.
+fn spare() -> Box<Gulp> {
+    let spare = SPARE.try_with(Cell::take).ok().flatten();
+    spare.unwrap_or_else(|| Box::new([0; GULP]))
+}
+
+fn give_back(buffer: Box<Gulp>) {
+    // Without a thread to keep it, it is released.
+    let _ = SPARE.try_with(|spare| spare.set(Some(buffer)));
 }
 
 impl Ahead {
     fn receive(fd: Fd) -> io::Result<Self> {
-        let mut buffer = SPARE.take().unwrap_or_else(|| Box::new([0; GULP]));
+        let mut buffer = spare();
         match socket::receive(fd, &mut buffer[..], libc::MSG_DONTWAIT) {
             Ok(end) => Ok(Self {
                 buffer,
@@ -60,7 +74,7 @@ impl Ahead {
                 end,
             }),
             Err(error) => {
-                SPARE.set(Some(buffer));
+                give_back(buffer);
                 Err(error)
             }
         }
@@ -80,7 +94,7 @@ impl Ahead {
     /// What is left, if that is anything.
     fn or_spare(self) -> Option<Self> {
         if self.rest().is_empty() {
-            SPARE.set(Some(self.buffer));
+            give_back(self.buffer);
             return None;
         }
         Some(self)
