@@ -18,7 +18,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = ["README.md", "docs/first-server.md", "docs/own-event-loop.md", "docs/threads.md"]
+DOCUMENTS = ["README.md", "docs/first-server.md", "docs/own-event-loop.md", "docs/threads.md",
+             "docs/tls.md"]
 BLOCK = re.compile(r"^```(c|sh)\n(.*?)^```$", re.M | re.S)
 NAME = re.compile(r"/\* (\S+\.(?:c|h)) \*/\n")
 SECONDS = 900
