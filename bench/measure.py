@@ -12,6 +12,8 @@ from pathlib import Path
 SERVER_CORE, LOAD_CORE = 0, 1
 IDLE, IDLE_TLS = 5000, 1000
 CROWD = 18000
+# What the C library takes per idle TLS connection; with a CA bundle, which it loads for each.
+NOPOLL_TLS, NOPOLL_TLS_BUNDLE = 48_000, 868_000
 
 
 def pinned(core):
@@ -140,6 +142,10 @@ def facts(programs, progress, wanted, quick):
         tls = programs.tls_arguments()
         ours = idle_bytes([programs.echo, *tls], programs.load, IDLE_TLS, ["--tls"])
         raw = idle_bytes([programs.raw, *tls], programs.load, IDLE_TLS, ["--tls", "--raw"])
+        add("P7", "memory per idle TLS connection", ours, None, "B")
+        add("P7", "the same, a plain OpenSSL server", raw, None, "B")
+        add("P7", "the same, noPoll (a given figure)", NOPOLL_TLS, None, "B")
+        add("P7", "the same, noPoll with the CA bundle (a given figure)", NOPOLL_TLS_BUNDLE, None, "B")
         add("P7", "memory per idle TLS connection, of a plain OpenSSL server's", ours / raw, 0.5, "x")
     if wanted("P8") and not quick:
         progress("P8: 10 connections alone, and among 18 000 idle ones")

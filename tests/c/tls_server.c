@@ -112,6 +112,24 @@ TEST (the_chain_file_is_sent)
   ctx_end (ctx);
 }
 
+TEST (nothing_is_added_to_a_chain_from_what_is_trusted)
+{
+  noPollCtx *ctx = echo_ctx ();
+  noPollConnOpts *opts = nopoll_conn_opts_new ();
+  noPollConn *listener;
+  SSL_CTX *raw = tls_client_ctx ("root.pem");
+  SSL *ssl;
+
+  nopoll_conn_opts_set_ssl_certs (opts, NULL, NULL, NULL, tls_file ("root.pem"));
+  listener = tls_listener_opts (ctx, opts, "server");
+  loop_start (ctx);
+  ssl = tls_connect (raw, LISTENER_PORT (listener), NULL);
+  CHECK_INT (sk_X509_num (SSL_get_peer_cert_chain (ssl)), 1);
+  tls_free (ssl);
+  SSL_CTX_free (raw);
+  ctx_end (ctx);
+}
+
 TEST (options_come_before_the_listener_and_that_before_the_context)
 {
   noPollCtx *ctx = echo_ctx ();
@@ -676,6 +694,58 @@ TEST (a_creator_may_bring_the_certificate)
   ctx_end (ctx);
 }
 
+/* How programs chose certificates by name before the context's store did. */
+static int put_another (SSL *ssl, int *alert, void *data)
+{
+  SSL_CTX *other = SSL_CTX_new (TLS_server_method ());
+
+  (void) alert, (void) data;
+  SSL_CTX_use_certificate_chain_file (other, tls_file ("b.pem"));
+  SSL_CTX_use_PrivateKey_file (other, tls_file ("b.key"), SSL_FILETYPE_PEM);
+  SSL_set_SSL_CTX (ssl, other);
+  SSL_CTX_free (other);
+  return SSL_TLSEXT_ERR_OK;
+}
+
+static noPollPtr with_name_callback (noPollCtx *ctx, noPollConn *conn, noPollConnOpts *opts,
+                                     nopoll_bool is_client, noPollPtr data)
+{
+  SSL_CTX *made = (SSL_CTX *) with_certificate (ctx, conn, opts, is_client, ctx);
+
+  (void) data;
+  SSL_CTX_set_tlsext_servername_callback (made, put_another);
+  return made;
+}
+
+static void look_at_context (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr data)
+{
+  (void) ctx, (void) msg, (void) data;
+  /* The one that was made, alive, and not the one that is used now. */
+  CHECK (conn->ssl_ctx != SSL_get_SSL_CTX (conn->ssl));
+  CHECK (SSL_CTX_get0_certificate (conn->ssl_ctx) != NULL);
+  nopoll_conn_send_text (conn, "fine", 4);
+}
+
+TEST (a_creators_context_may_be_changed_for_another_by_name)
+{
+  noPollCtx *ctx = nopoll_ctx_new ();
+  noPollConn *listener = tls_listener (ctx, NULL);
+  SSL_CTX *raw = tls_client_ctx (NULL);
+  SSL *ssl;
+
+  nopoll_ctx_set_on_msg (ctx, look_at_context, NULL);
+  nopoll_ctx_set_ssl_context_creator (ctx, with_name_callback, NULL);
+  loop_start (ctx);
+  CHECK_STR (certificate_for (LISTENER_PORT (listener), "b.test"), "b");
+  ssl = tls_connect (raw, LISTENER_PORT (listener), "b.test");
+  tls_upgrade (ssl);
+  tls_send_frame (ssl, 0x81, 1, "x", 1);
+  tls_expect_frame (ssl, 0x81, "fine", 4);
+  tls_free (ssl);
+  SSL_CTX_free (raw);
+  ctx_end (ctx);
+}
+
 static nopoll_bool refuse (noPollCtx *ctx, noPollConn *conn, noPollPtr ssl_ctx, noPollPtr ssl,
                            noPollPtr data)
 {
@@ -754,7 +824,7 @@ TEST (a_port_shared_between_tls_and_plain)
 }
 
 TESTS (CASE (raw_tls_is_echoed_in_both_versions_and_with_both_kinds_of_key),
-       CASE (the_chain_file_is_sent),
+       CASE (the_chain_file_is_sent), CASE (nothing_is_added_to_a_chain_from_what_is_trusted),
        CASE (options_come_before_the_listener_and_that_before_the_context),
        CASE (the_name_asked_for_selects_from_the_context),
        CASE (without_any_certificate_clients_are_refused),
@@ -767,6 +837,7 @@ TESTS (CASE (raw_tls_is_echoed_in_both_versions_and_with_both_kinds_of_key),
        CASE (a_connection_closed_before_tls_says_nothing),
        CASE (handlers_come_in_order),
        CASE (a_creator_may_bring_the_certificate),
+       CASE (a_creators_context_may_be_changed_for_another_by_name),
        CASE (a_post_check_that_refuses_leaves_the_request_unanswered),
        CASE (plain_http_on_a_tls_port_and_tls_on_a_plain_port),
        CASE (a_port_shared_between_tls_and_plain))

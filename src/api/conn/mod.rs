@@ -113,9 +113,9 @@ struct Cold {
     listener: Weak<Conn>,
     /// A listener's options, and those of the listener that accepted this connection.
     opts: Option<Arc<Opts>>,
-    /// TLS objects that the program may look at.
+    /// For the program to look at, until the connection is destroyed.
     #[cfg(feature = "tls")]
-    tls: Option<Box<tls::Kept>>,
+    tls: Option<tls::Object>,
     rare: Option<Box<Rare>>,
 }
 
@@ -131,6 +131,9 @@ struct Rare {
     adopted: Option<Arc<Opts>>,
     /// Where a server redirected to.
     location: Option<Vec<u8>>,
+    /// Of an object that was accepted more than once.
+    #[cfg(feature = "tls")]
+    earlier_tls: Vec<tls::Object>,
     /// A listener's own certificate, key and chain files.
     certificate: [Option<CString>; 3],
     failure: Option<Failure>,

@@ -8,7 +8,7 @@ use foreign_types::ForeignType;
 use openssl::error::ErrorStack;
 use openssl::ex_data::Index;
 use openssl::ssl::{
-    SslContext, SslContextBuilder, SslMethod, SslOptions, SslSessionCacheMode, SslVerifyMode,
+    Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslSessionCacheMode, SslVerifyMode,
     SslVersion,
 };
 use openssl_sys as ffi;
@@ -112,8 +112,22 @@ impl Context {
         self.raw.as_ptr()
     }
 
-    pub(super) fn raw(&self) -> &SslContext {
-        &self.raw
+    /// As a C program sees it.
+    pub(crate) fn as_c(&self) -> *mut c_void {
+        self.raw.as_ptr().cast()
+    }
+
+    /// A connection by it. `Ssl::new` would keep a second reference on the context in each, for
+    /// callbacks of a kind that isn't used here.
+    pub(super) fn new_ssl(&self) -> Result<Ssl, ErrorStack> {
+        // SAFETY: a live context; what comes of it is new and ours, or NULL.
+        unsafe {
+            let ssl = ffi::SSL_new(self.as_ptr());
+            if ssl.is_null() {
+                return Err(ErrorStack::get());
+            }
+            Ok(Ssl::from_ptr(ssl))
+        }
     }
 
     pub(super) fn sessions(&self) -> Option<&Arc<Sessions>> {

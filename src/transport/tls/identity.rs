@@ -7,7 +7,7 @@ use std::ptr;
 use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::error::ErrorStack;
 use openssl::pkey::{PKey, Private};
-use openssl::ssl::{SslContextBuilder, SslRef};
+use openssl::ssl::{SslContextBuilder, SslMode, SslRef};
 use openssl::stack::Stack;
 use openssl::x509::X509;
 use openssl_sys as ffi;
@@ -107,14 +107,18 @@ impl Identity {
     pub(super) fn install(&self, context: &mut SslContextBuilder) -> Result<(), ErrorStack> {
         if let Some(certificate) = &self.certificate {
             context.set_certificate(certificate)?;
-            let chain = self.stack()?;
-            // SAFETY: a live context and stack; with 1, OpenSSL takes its own references.
-            let done = unsafe {
-                let chain = chain.as_ptr().cast();
-                ffi::SSL_CTX_ctrl(context.as_ptr(), sys::CTRL_CHAIN, 1, chain)
-            };
-            if done == 0 {
-                return Err(ErrorStack::get());
+            // What files say is what is sent: OpenSSL would look for more among the trusted.
+            context.set_mode(SslMode::NO_AUTO_CHAIN);
+            // Each connection gets a copy of it, also of an empty one.
+            for certificate in &self.chain {
+                // SAFETY: a live context and certificate; with 1, OpenSSL takes its own reference.
+                let done = unsafe {
+                    let certificate = certificate.as_ptr().cast();
+                    ffi::SSL_CTX_ctrl(context.as_ptr(), sys::CTRL_CHAIN_CERT, 1, certificate)
+                };
+                if done == 0 {
+                    return Err(ErrorStack::get());
+                }
             }
         }
         if let Some(key) = &self.key {

@@ -34,7 +34,7 @@ pub(crate) use context::{Context, Oldest, Recipe};
 pub(crate) use identity::{Identity, IdentityFiles};
 pub(crate) use name::PeerName;
 pub(crate) use session::Sessions;
-pub(crate) use stream::{Advance, Objects, Stream};
+pub(crate) use stream::{Advance, Object, Stream};
 pub(crate) use trust::{Anchors, Trust};
 pub(crate) use verify::Check;
 

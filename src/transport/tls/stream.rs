@@ -8,7 +8,7 @@ use std::sync::Arc;
 use foreign_types::ForeignType;
 use openssl::error::ErrorStack;
 use openssl::rand::rand_bytes;
-use openssl::ssl::{NameType, Ssl, SslContext};
+use openssl::ssl::{NameType, Ssl};
 use openssl_sys as ffi;
 
 use super::bio::Bio;
@@ -40,20 +40,14 @@ pub(crate) enum Advance {
     Named,
 }
 
-/// The OpenSSL objects of a connection, which programs may look at as long as it lives: longer
-/// than there is a stream.
-pub(crate) struct Objects {
-    ssl: Ssl,
-    context: SslContext,
-}
+/// A reference on the `SSL` of a connection, which programs may look at as long as the connection
+/// lives: longer than there is a stream. It keeps the `SSL_CTX` it was made by, also when a callback
+/// of the program's has put another in its place (`SSL_set_SSL_CTX`).
+pub(crate) struct Object(Ssl);
 
-impl Objects {
-    pub(crate) fn ssl(&self) -> *mut c_void {
-        self.ssl.as_ptr().cast()
-    }
-
-    pub(crate) fn context(&self) -> *mut c_void {
-        self.context.as_ptr().cast()
+impl Object {
+    pub(crate) fn as_ptr(&self) -> *mut c_void {
+        self.0.as_ptr().cast()
     }
 }
 
@@ -63,22 +57,18 @@ pub(crate) struct Stream {
     bio: Bio,
     /// `None` for servers that ask clients for nothing.
     demand: Option<Arc<Demand>>,
+    fault: Option<Box<Fault>>,
     /// Size of a record that OpenSSL holds and the kernel has not taken whole: the next write has
     /// to begin with the same bytes.
     committed: usize,
     established: bool,
-    /// OpenSSL has failed for good: it must not be called for this connection any more.
-    broken: Option<Broken>,
-    /// The `errno` of a write that failed: no more can be written, but what the peer sent before it
-    /// went can be read.
-    unwritable: Option<c_int>,
     read_waits_for: Readiness,
     write_waits_for: Readiness,
 }
 
 impl Stream {
     fn new(context: &Context, fd: Fd) -> Result<Self, Error> {
-        let make = || Ok((Ssl::new(context.raw())?, Bio::new(fd)?));
+        let make = || Ok((context.new_ssl()?, Bio::new(fd)?));
         let (ssl, bio) = make().map_err(|stack: ErrorStack| Error::of("TLS", &stack))?;
         bio.attach(ssl.as_ptr());
         let mode = ffi::SSL_MODE_ENABLE_PARTIAL_WRITE
@@ -100,10 +90,9 @@ impl Stream {
             ssl,
             bio,
             demand: None,
+            fault: None,
             committed: 0,
             established: false,
-            broken: None,
-            unwritable: None,
             read_waits_for: Readiness::Readable,
             write_waits_for: Readiness::Writable,
         })
@@ -191,16 +180,12 @@ impl Stream {
         }
     }
 
-    /// References for whoever keeps the objects for the program to see.
-    pub(crate) fn objects(&self, context: &Context) -> Objects {
+    /// A reference for whoever keeps it for the program to see.
+    pub(crate) fn object(&self) -> Object {
         // SAFETY: one more reference on a live connection.
-        let ssl = unsafe {
+        unsafe {
             sys::SSL_up_ref(self.ssl.as_ptr());
-            Ssl::from_ptr(self.ssl.as_ptr())
-        };
-        Objects {
-            ssl,
-            context: context.raw().clone(),
+            Object(Ssl::from_ptr(self.ssl.as_ptr()))
         }
     }
 
@@ -220,7 +205,7 @@ impl Stream {
 
     /// Bytes that a read would find without the descriptor; a record still encrypted counts 1.
     pub(crate) fn pending(&self) -> usize {
-        if !self.established || self.broken.is_some() {
+        if !self.established || self.broken().is_some() {
             return 0;
         }
         self.ssl.pending() + usize::from(self.bio.holds_record())
@@ -255,7 +240,7 @@ impl Stream {
             Outcome::Named => Ok(Advance::Named),
             Outcome::Ended => {
                 let text = "the peer ended the connection during the TLS handshake";
-                Err(self.fail(Broken::Tls(text.to_owned())))
+                Err(self.fail(Fault::Tls(text.to_owned())))
             }
             Outcome::Failed(why) => Err(self.fail(why)),
         }
@@ -346,8 +331,8 @@ impl Stream {
     }
 
     fn write_record(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if let Some(code) = self.unwritable {
-            return Err(io::Error::from_raw_os_error(code));
+        if let Some(fault) = &self.fault {
+            return Err(fault.error());
         }
         if bytes.len() < self.committed {
             // The rest of the record was given up, as in a forked child: nothing can follow it.
@@ -371,21 +356,19 @@ impl Stream {
             }
             Outcome::Named => Err(io::ErrorKind::WouldBlock.into()),
             Outcome::Ended => Err(self.end_writing(libc::EPIPE)),
-            Outcome::Failed(Broken::System(code)) => Err(self.end_writing(code)),
+            Outcome::Failed(Fault::System(code)) => Err(self.end_writing(code)),
             Outcome::Failed(why) => Err(self.fail(why)),
         }
     }
 
     fn end_writing(&mut self, code: c_int) -> io::Error {
-        self.unwritable = Some(code);
-        io::Error::from_raw_os_error(code)
+        self.fail(Fault::Unwritable(code))
     }
 
     /// Tells the peer that nothing follows (close_notify), if that can still be said; one attempt.
     /// The descriptor is not used any more afterwards.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
-        let sayable = self.broken.is_none() && self.unwritable.is_none() && self.committed == 0;
-        if !self.established || !sayable {
+        if !self.established || self.fault.is_some() || self.committed > 0 {
             return Ok(());
         }
         // SAFETY: a live connection.
@@ -402,15 +385,18 @@ impl Stream {
         }
     }
 
-    fn usable(&self) -> io::Result<()> {
-        match &self.broken {
-            Some(why) => Err(why.error()),
-            None => Ok(()),
-        }
+    /// Why OpenSSL must not be called any more.
+    fn broken(&self) -> Option<&Fault> {
+        let fault = self.fault.as_deref()?;
+        (!matches!(fault, Fault::Unwritable(_))).then_some(fault)
     }
 
-    fn fail(&mut self, why: Broken) -> io::Error {
-        self.broken.insert(why).error()
+    fn usable(&self) -> io::Result<()> {
+        self.broken().map_or(Ok(()), |fault| Err(fault.error()))
+    }
+
+    fn fail(&mut self, why: Fault) -> io::Error {
+        self.fault.insert(Box::new(why)).error()
     }
 
     /// Why an operation returned `result` instead of what it should.
@@ -422,8 +408,8 @@ impl Stream {
             ffi::SSL_ERROR_WANT_X509_LOOKUP => Outcome::Named,
             ffi::SSL_ERROR_ZERO_RETURN => Outcome::Ended,
             ffi::SSL_ERROR_SYSCALL if self.bio.has_ended() => Outcome::Ended,
-            ffi::SSL_ERROR_SYSCALL => Outcome::Failed(Broken::System(self.bio.error())),
-            _ => Outcome::Failed(Broken::Tls(self.reason(&ErrorStack::get()))),
+            ffi::SSL_ERROR_SYSCALL => Outcome::Failed(Fault::System(self.bio.error())),
+            _ => Outcome::Failed(Fault::Tls(self.reason(&ErrorStack::get()))),
         }
     }
 
@@ -438,17 +424,22 @@ impl Stream {
     }
 }
 
-/// What every later operation on a failed stream comes to.
-enum Broken {
+/// Why a stream is of no use any more, or only of some.
+enum Fault {
+    /// OpenSSL has failed for good, or the socket below it: it must not be called for this connection
+    /// any more.
     Tls(String),
     System(c_int),
+    /// A write has failed with this `errno`: no more can be written, but what the peer sent before it
+    /// went can be read.
+    Unwritable(c_int),
 }
 
-impl Broken {
+impl Fault {
     fn error(&self) -> io::Error {
         match self {
             Self::Tls(text) => Error::new(text.as_str()).into(),
-            Self::System(code) => io::Error::from_raw_os_error(*code),
+            Self::System(code) | Self::Unwritable(code) => io::Error::from_raw_os_error(*code),
         }
     }
 }
@@ -459,7 +450,7 @@ enum Outcome {
     /// The handshake is stopped by a callback.
     Named,
     Ended,
-    Failed(Broken),
+    Failed(Fault),
 }
 
 /// `ERR_LIB_SSL`, `SSL_R_CERTIFICATE_VERIFY_FAILED`.
@@ -468,7 +459,7 @@ const VERIFY_FAILED: c_int = 134;
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        if self.established && self.broken.is_none() {
+        if self.established && self.broken().is_none() {
             // OpenSSL makes a session useless whose connection seems to have been cut. To us that
             // is how connections end.
             let both = ffi::SSL_SENT_SHUTDOWN | ffi::SSL_RECEIVED_SHUTDOWN;

@@ -14,8 +14,9 @@ pub(super) const CTRL_DUP: c_int = 12;
 pub(super) const CTRL_GET_FD: c_int = 105;
 /// `BIO_TYPE_DESCRIPTOR | BIO_TYPE_SOURCE_SINK`.
 pub(super) const TYPE_DESCRIPTOR: c_int = 0x0100 | 0x0400;
-/// `SSL_CTRL_CHAIN`.
+/// `SSL_CTRL_CHAIN`, `SSL_CTRL_CHAIN_CERT`.
 pub(super) const CTRL_CHAIN: c_int = 88;
+pub(super) const CTRL_CHAIN_CERT: c_int = 89;
 
 unsafe extern "C" {
     pub(super) fn BIO_get_new_index() -> c_int;

@@ -13,14 +13,9 @@ use crate::api::error::{Failure, Kind};
 use crate::api::opts::TlsSettings;
 use crate::sync::relock;
 use crate::transport::Transport;
-use crate::transport::tls::{Context, Error, IdentityFiles, Objects, Stream};
+use crate::transport::tls::{Context, Error, IdentityFiles, Stream};
 
-/// Kept for the program to look at, until the connection is destroyed. An object that was accepted
-/// more than once has had several.
-pub(super) struct Kept {
-    _objects: Objects,
-    _earlier: Option<Box<Self>>,
-}
+pub(super) use crate::transport::tls::Object;
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -36,16 +31,15 @@ impl Conn {
 
     /// The stream becomes the connection's, and its OpenSSL objects visible.
     fn adopt_stream(&self, context: &Context, stream: Stream) {
-        let objects = stream.objects(context);
+        let object = stream.object();
         let window = &self.window;
-        window.ssl_ctx.store(objects.context(), Ordering::Release);
-        window.ssl.store(objects.ssl(), Ordering::Release);
+        window.ssl_ctx.store(context.as_c(), Ordering::Release);
+        window.ssl.store(object.as_ptr(), Ordering::Release);
         {
             let mut cold = relock(&self.cold);
-            cold.tls = Some(Box::new(Kept {
-                _objects: objects,
-                _earlier: cold.tls.take(),
-            }));
+            if let Some(earlier) = cold.tls.replace(object) {
+                cold.rare().earlier_tls.push(earlier);
+            }
         }
         self.link.lock().transport = Some(Transport::Tls(Box::new(stream)));
     }
