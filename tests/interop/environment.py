@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""The counterparts of the interoperability tests: Python's websockets, Node's ws, Chromium, proxies.
+"""The counterparts of the interoperability tests: Python's websockets, Node's ws, libwebsockets,
+tungstenite, Chromium, proxies.
 
-Installs the first two, in the versions of requirements.txt and package-lock.json, below the cargo
-target directory, unless they are there, and the proxies from Debian. As a program it prints the Python
-to use and the NODE_PATH.
+Installs websockets and ws, in the versions of requirements.txt and package-lock.json, below the cargo
+target directory, unless they are there, libwebsockets and the proxies from Debian; cargo fetches
+tungstenite in the version of its Cargo.lock. As a program it prints the Python to use and the NODE_PATH.
 """
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +20,8 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
 FOLDER = TARGET / "interop"
 PYTHON = FOLDER / "venv" / "bin" / "python"
 NODE_PATH = FOLDER / "node_modules"
+LWS_PEER = FOLDER / "peer_lws"
+TUNGSTENITE_PEER = FOLDER / "tungstenite/release/peer_tungstenite"
 
 
 class Unavailable(Exception):
@@ -35,8 +39,8 @@ def run(*command, cwd=None):
     return done.stdout
 
 
-def need(what):
-    run(str(ROOT / "scripts/need.sh"), what)
+def need(*what):
+    run(str(ROOT / "scripts/need.sh"), *what)
 
 
 def once(what, sources, install):
@@ -78,8 +82,17 @@ def install_node():
 def ensure_proxies():
     # Debian keeps programs that serve where not everybody's PATH goes.
     os.environ["PATH"] += ":/usr/sbin"
-    run(str(ROOT / "scripts/need.sh"), "nginx", "haproxy", "lighttpd", "apache2",
-        "/usr/lib/lighttpd/mod_openssl.so=lighttpd-mod-openssl", "openssl")
+    need("nginx", "haproxy", "lighttpd", "apache2",
+         "/usr/lib/lighttpd/mod_openssl.so=lighttpd-mod-openssl", "openssl")
+
+
+def build_peers():
+    """The peers that are compiled, in whatever mode the library is tested."""
+    need("/usr/include/libwebsockets.h=libwebsockets-dev")
+    run("cc", "-std=gnu99", "-Wall", "-Wextra", "-Werror", "-O1", "-g", str(HERE / "peer_lws.c"), "-o",
+        str(LWS_PEER), "-lwebsockets", "-lssl", "-lpthread")
+    run("cargo", "build", "-q", "--release", "--locked", "--manifest-path",
+        str(HERE / "tungstenite/Cargo.toml"), "--target-dir", str(FOLDER / "tungstenite"))
 
 
 def ensure():
@@ -105,7 +118,12 @@ def versions():
     node = run("node", "-p", "`ws ${require(process.argv[1] + '/ws/package.json').version} on "
                "Node ${process.versions.node}`", str(NODE_PATH))
     browser = [run(chromium(), "--version").strip().splitlines()[-1]] if chromium() else []
-    return [python.strip(), node.strip(), *browser]
+    # What a Debian package says ends in a dash.
+    libwebsockets = run("pkg-config", "--modversion", "libwebsockets").strip("-\n")
+    tungstenite = re.search(r'name = "tungstenite"\nversion = "(.*)"',
+                            (HERE / "tungstenite/Cargo.lock").read_text()).group(1)
+    return [python.strip(), node.strip(), f"libwebsockets {libwebsockets}",
+            f"tungstenite {tungstenite}", *browser]
 
 
 if __name__ == "__main__":

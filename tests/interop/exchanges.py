@@ -1,8 +1,9 @@
 """The library against itself and against other implementations, as client and as server."""
 from harness import test
+from peers import PAIRS as IMPLEMENTATIONS
 from peers import Peer, connected, listening
 
-PAIRS = [("C", "C"), ("websockets", "C"), ("ws", "C"), ("C", "websockets"), ("C", "ws")]
+PAIRS = [*IMPLEMENTATIONS, ("minimal", "C")]
 TEXT = "Grüße, κόσμε, 世界 🐎"
 MEBIBYTE = 1 << 20
 
@@ -100,7 +101,8 @@ def client_closes_without_reason(client, server):
     closes(client, server, 1000, "")
 
 
-@exchange("the server closes without a status")
+# libwebsockets has no close frame without a status: it sends none at all.
+@exchange("the server closes without a status", [pair for pair in PAIRS if pair[1] != "libwebsockets"])
 def server_closes_without_status(client, server):
     server.send("last words")
     server.close()

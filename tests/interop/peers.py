@@ -1,7 +1,7 @@
 """Peers: one end of an exchange each, which say what happens and do what they are told.
 
 There is one for each implementation, as a program: peer.c (this library), peer_websockets.py,
-peer_ws.js. All of them speak the same language, a line at a time; bytes are hexadecimal, and "-" is
+peer_ws.js, peer_lws.c, tungstenite/, peer_minimal.py (a client only). All of them speak the same language, a line at a time; bytes are hexadecimal, and "-" is
 none.
 
     command                           what it does
@@ -17,7 +17,8 @@ none.
     compressed                        follows open, if compression was agreed upon
     refused STATUS                    the server's answer to a client was something else than 101
     message text|binary BYTES         a whole message has arrived
-    ping BYTES, pong BYTES            likewise; this library answers pings, but hears no pongs
+    ping BYTES, pong BYTES            likewise; this library answers pings, but hears no pongs, and
+                                      libwebsockets tells of no pings
     closed STATUS BYTES               the connection has ended; 1006 without a close frame
     failed WORDS                      a client didn't get as far as an HTTP answer, and why
 
@@ -29,10 +30,12 @@ A first argument --tls=CERTIFICATE,KEY,CA,VERSION has it speak TLS: with these f
 most this version, which this library leaves to its peer. Each may be empty. A client checks the server
 against the CA and, with that, for its address; a server demands certificates of it.
 """
-from environment import HERE
+from environment import HERE, LWS_PEER, TUNGSTENITE_PEER
 from harness import equal
 
-IMPLEMENTATIONS = {"C": "this library", "websockets": "Python's websockets", "ws": "Node's ws"}
+# What a client and a server are made with; "C" is this library.
+OTHERS = ["websockets", "ws", "libwebsockets", "tungstenite"]
+PAIRS = [("C", "C"), *((other, "C") for other in OTHERS), *(("C", other) for other in OTHERS)]
 
 
 class Peer:
@@ -42,8 +45,13 @@ class Peer:
             self.process = bench.program("peer", *arguments)
         elif kind == "websockets":
             self.process = bench.python(HERE / "peer_websockets.py", *arguments)
-        else:
+        elif kind == "minimal":
+            self.process = bench.python(HERE / "peer_minimal.py", *arguments)
+        elif kind == "ws":
             self.process = bench.node(HERE / "peer_ws.js", *arguments)
+        else:
+            program = {"libwebsockets": LWS_PEER, "tungstenite": TUNGSTENITE_PEER}[kind]
+            self.process = bench.start(program, *arguments)
 
     # Commands.
 
@@ -78,7 +86,8 @@ class Peer:
         self.hears(f"message {kind}", text.strip("-"))
 
     def is_pinged(self, payload):
-        self.hears("ping", payload.hex())
+        if self.kind != "libwebsockets":
+            self.hears("ping", payload.hex())
 
     def gets_pong(self, payload):
         if self.kind != "C":
@@ -89,8 +98,8 @@ class Peer:
 
     def has_closed(self, status):
         """After close(): the others report the answer, which repeats the status. This library doesn't
-        wait for it, but its loop may see it before the call ends."""
-        if self.kind == "C":
+        wait for it, but its loop may see it before the call ends; libwebsockets keeps it to itself."""
+        if self.kind in ("C", "libwebsockets"):
             self.process.expect(f"closed (1006|{status}) .*")
         else:
             self.is_closed(status)

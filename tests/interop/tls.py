@@ -9,11 +9,10 @@ import threading
 from environment import ROOT, TARGET
 from exchanges import client_closes, fragments, large, messages, pings
 from harness import check, test
-from peers import Peer
+from peers import OTHERS, PAIRS, Peer
 from proxies import certificate as proxy_certificate
 from proxies import start as start_proxy
 
-PAIRS = [("C", "C"), ("websockets", "C"), ("ws", "C"), ("C", "websockets"), ("C", "ws")]
 FOLDER = TARGET / "interop" / "certificates"
 MADE = threading.Lock()
 
@@ -101,7 +100,7 @@ for _pair in PAIRS:
         mutual(_pair, _version)
 
 
-for _kind in "C", "websockets", "ws":
+for _kind in "C", *OTHERS:
     for _server, _why in ("stranger", "issuer"), ("expired", "expired"), ("elsewhere", "."):
         @test(f"{_kind} server whose certificate is {_server}: this library refuses, and says why")
         def unbelievable(bench, kind=_kind, identity=_server, why=_why):
