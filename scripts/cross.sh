@@ -7,7 +7,8 @@
 # library of the foreign architecture. Both must be the same version, so they are taken by version from
 # the main archive into target/cross, beside whatever Rust this machine has. OpenSSL's foreign
 # libraries go there, too: nothing of another architecture is installed into the system. musl builds a
-# static library for x86-64 with Debian's musl-tools. Prints library sizes and "N passed, N failed".
+# static library for x86-64, and static programs, with Debian's musl-tools and the standard library that
+# rustup has for it; without TLS, for want of an OpenSSL. Prints library sizes and "N passed, N failed".
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -70,13 +71,16 @@ features=()
 if [ "$kind" = musl ]; then
     install musl-tools cmake qemu-user-static
     # Neither OpenSSL nor Rust's standard library for musl is packaged by Debian; rustup has the latter.
-    if [ ! -d "$(rustc --print sysroot)/lib/rustlib/$rust" ]; then
+    standard=$(rustc --print sysroot)/lib/rustlib/$rust
+    if [ ! -d "$standard" ] && ! rustup target add "$rust"; then
         echo "no Rust standard library for $rust on this machine (rustup target add $rust)"
         echo "musl: not built"
         echo "0 passed, 0 failed, 1 skipped"
         exit 0
     fi
-    features=(-DNOPOLL_TLS=OFF -DNOPOLL_BUILD_SHARED=OFF)
+    # gcc's own unwinder is built for glibc and wants a function of its loader; Rust brings another.
+    features=(-DNOPOLL_TLS=OFF -DNOPOLL_BUILD_SHARED=OFF -DCMAKE_EXE_LINKER_FLAGS=-static
+        -DCMAKE_C_STANDARD_LIBRARIES="$standard/lib/self-contained/libunwind.a")
     compiler=musl-gcc
 else
     install "gcc-$gnu" "libc6-dev-$arch-cross" qemu-user-static cmake libllvm19
