@@ -104,6 +104,6 @@ fn room(conn: &Arc<Conn>, buffer: *mut c_char, buffer_size: c_int) -> Option<usi
     if buffer.is_null() {
         return refuse(conn, "socket", format_args!("buffer is NULL"));
     }
-    let what = format_args!("buffer_size is {buffer_size}");
-    size(buffer_size).or_else(|| refuse(conn, "socket", what))
+    size(buffer_size)
+        .or_else(|| refuse(conn, "socket", format_args!("buffer_size is {buffer_size}")))
 }
