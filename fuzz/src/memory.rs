@@ -1,7 +1,7 @@
 //! Payload memory that is stingy: it lends less than was asked for, so that every copy has to go
 //! around its loop.
 
-use nopoll::fuzzing::Payload;
+use nopoll::fuzzing::{Mask, Payload};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
@@ -23,11 +23,17 @@ impl Payload for Memory {
         Self::default()
     }
 
-    fn copy_of(bytes: &[u8]) -> Option<Self> {
-        Some(Self {
-            bytes: bytes.to_vec(),
-            filled: bytes.len(),
-        })
+    fn masked_copy<T>(
+        bytes: &[u8],
+        mut mask: Mask,
+        judge: impl FnOnce(&[u8]) -> T,
+    ) -> Option<(Self, T)> {
+        let mut bytes = bytes.to_vec();
+        mask.apply(&mut bytes);
+        let filled = bytes.len();
+        bytes.extend_from_slice(&[0; STEP]);
+        let judged = judge(&bytes);
+        Some((Self { bytes, filled }, judged))
     }
 
     fn len(&self) -> usize {

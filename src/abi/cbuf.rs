@@ -1,9 +1,10 @@
 //! Memory that crosses the API: bytes on the C heap.
 
 use std::ffi::c_void;
-use std::ptr;
+use std::mem::MaybeUninit;
+use std::{ptr, slice};
 
-use crate::protocol::Payload;
+use crate::protocol::{Mask, Payload};
 
 /// Bytes from `malloc`, always followed by one NUL that is not counted: a C program may print the
 /// payload of a message as a string, and may replace or free it.
@@ -21,6 +22,8 @@ unsafe impl Send for CBuf {}
 
 /// No single growth step beyond the bytes at hand is larger, so memory follows what really came.
 const STEP: usize = 64 * 1024;
+/// What UTF-8 is validated in.
+const BLOCK: usize = 64;
 
 impl CBuf {
     /// Makes room for `capacity` bytes in all; false when memory is short.
@@ -67,16 +70,34 @@ impl Payload for CBuf {
         }
     }
 
-    fn copy_of(bytes: &[u8]) -> Option<Self> {
-        let mut copy = Self::new();
-        if !copy.grow(bytes.len().checked_add(1)?) {
+    #[inline]
+    fn masked_copy<T>(
+        bytes: &[u8],
+        mut mask: Mask,
+        judge: impl FnOnce(&[u8]) -> T,
+    ) -> Option<(Self, T)> {
+        let len = bytes.len();
+        // Room for the NUL, and for the validator to look at whole blocks.
+        let capacity = len.checked_add(BLOCK)? / BLOCK * BLOCK;
+        // SAFETY: plain allocation.
+        let data = unsafe { libc::malloc(capacity) }.cast::<u8>();
+        if data.is_null() {
             return None;
         }
-        // SAFETY: the block is fresh and has room.
-        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), copy.data, bytes.len()) };
-        copy.len = bytes.len();
-        copy.initialised = bytes.len();
-        Some(copy)
+        // SAFETY: the last block of the fresh memory.
+        unsafe { ptr::write_bytes(data.add(capacity - BLOCK), 0, BLOCK) };
+        // SAFETY: within the block, which is fresh.
+        let place = unsafe { slice::from_raw_parts_mut(data.cast::<MaybeUninit<u8>>(), len) };
+        mask.copy_to_new(bytes, place);
+        let copy = Self {
+            data,
+            len,
+            initialised: capacity,
+            capacity,
+        };
+        // SAFETY: all of it is initialised.
+        let judged = judge(unsafe { slice::from_raw_parts(data, len.div_ceil(BLOCK) * BLOCK) });
+        Some((copy, judged))
     }
 
     fn len(&self) -> usize {
@@ -88,7 +109,7 @@ impl Payload for CBuf {
             return &mut [];
         }
         // SAFETY: `len` initialised bytes, owned by us.
-        unsafe { std::slice::from_raw_parts_mut(self.data, self.len) }
+        unsafe { slice::from_raw_parts_mut(self.data, self.len) }
     }
 
     fn spare(&mut self, most: usize) -> Option<&mut [u8]> {
@@ -109,7 +130,7 @@ impl Payload for CBuf {
             self.initialised += fresh;
         }
         // SAFETY: within the block, initialised and ours.
-        Some(unsafe { std::slice::from_raw_parts_mut(self.data.add(self.len), room) })
+        Some(unsafe { slice::from_raw_parts_mut(self.data.add(self.len), room) })
     }
 
     fn commit(&mut self, n: usize) {
@@ -168,5 +189,5 @@ pub(crate) fn view<'a>(data: *const c_void, size: isize) -> &'a [u8] {
         return &[];
     }
     // SAFETY: stored by `CBuf::into_raw` together with its size.
-    unsafe { std::slice::from_raw_parts(data.cast::<u8>(), size.unsigned_abs()) }
+    unsafe { slice::from_raw_parts(data.cast::<u8>(), size.unsigned_abs()) }
 }

@@ -31,6 +31,15 @@ impl<T: Counted> Owned<T> {
         this.0.as_ptr()
     }
 
+    /// The object itself, if this is the only reference on it.
+    pub(crate) fn get_mut(this: &mut Self) -> Option<&mut T> {
+        if this.count().load(Ordering::Acquire) != 1 {
+            return None;
+        }
+        // SAFETY: nobody else refers to it, nor can as long as this reference is borrowed.
+        Some(unsafe { this.0.as_mut() })
+    }
+
     /// Gives the reference to C.
     pub(crate) fn into_raw(this: Self) -> *mut T {
         ManuallyDrop::new(this).0.as_ptr()

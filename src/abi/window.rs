@@ -117,6 +117,13 @@ pub(crate) struct MsgWindow {
 }
 
 impl MsgWindow {
+    pub(crate) fn of_one_owner() -> Self {
+        Self {
+            refs: AtomicI32::new(1),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn ends_frame(&self) -> bool {
         self.cut.load(Ordering::Acquire) == 0
     }

@@ -81,10 +81,12 @@ pub(crate) fn inside(ctx: &Ctx) -> bool {
 
 /// True while this thread serves this very connection.
 pub(crate) fn of(conn: &Conn) -> bool {
-    any(|wait| {
-        wait.serves
-            .is_some_and(|(known, _)| std::ptr::eq(known, conn))
-    })
+    at(conn)
+}
+
+/// The same of the connection at an address; it stays alive meanwhile.
+pub(crate) fn at(conn: *const Conn) -> bool {
+    any(|wait| wait.serves.is_some_and(|(known, _)| known == conn))
 }
 
 fn any(what: impl Fn(&Wait) -> bool) -> bool {

@@ -31,19 +31,33 @@ impl Msg {
         payload: *mut c_void,
         size: isize,
     ) -> Owned<Self> {
-        let window = MsgWindow::default();
-        window.refs.store(1, Ordering::Relaxed);
-        window.op_code.store(i16::from(opcode), Ordering::Relaxed);
-        window.has_fin.store(c_int::from(fin), Ordering::Relaxed);
-        window
-            .is_fragment
-            .store(c_int::from(fragment), Ordering::Relaxed);
-        window
-            .is_masked
-            .store(c_int::from(masked), Ordering::Relaxed);
-        window.payload.store(payload, Ordering::Relaxed);
-        window.payload_size.store(size, Ordering::Relaxed);
-        Owned::new(Self { window })
+        let mut msg = Owned::new(Self {
+            window: MsgWindow::of_one_owner(),
+        });
+        if let Some(msg) = Owned::get_mut(&mut msg) {
+            msg.set(opcode, fin, fragment, masked, payload, size);
+        }
+        msg
+    }
+
+    #[inline]
+    fn set(
+        &mut self,
+        opcode: u8,
+        fin: bool,
+        fragment: bool,
+        masked: bool,
+        payload: *mut c_void,
+        size: isize,
+    ) {
+        let window = &mut self.window;
+        *window.op_code.get_mut() = i16::from(opcode);
+        *window.has_fin.get_mut() = c_int::from(fin);
+        *window.is_fragment.get_mut() = c_int::from(fragment);
+        *window.is_masked.get_mut() = c_int::from(masked);
+        *window.payload.get_mut() = payload;
+        *window.payload_size.get_mut() = size;
+        window.set_ends_frame(true);
     }
 
     /// An empty holder with one reference: no payload, not final, a fragment.
@@ -69,6 +83,34 @@ impl Msg {
         );
         msg.window.set_ends_frame(data.is_final || !data.fin);
         Some(msg)
+    }
+
+    /// A message that came whole, with one reference, in an object that [`Self::recycle`] gave
+    /// back, if there is one; `None` when memory is short.
+    #[inline]
+    pub(crate) fn whole(
+        spare: Option<Owned<Self>>,
+        opcode: u8,
+        masked: bool,
+        payload: CBuf,
+    ) -> Option<Owned<Self>> {
+        let (payload, size) = payload.into_raw();
+        if payload.is_null() {
+            return None;
+        }
+        let size = isize::try_from(size).unwrap_or(0);
+        let mut msg = spare.unwrap_or_else(Self::create);
+        Owned::get_mut(&mut msg)?.set(opcode, true, false, masked, payload, size);
+        Some(msg)
+    }
+
+    /// The object of a message that is done with, without its payload, for another one; `None` if
+    /// somebody has a reference on it.
+    #[inline]
+    pub(crate) fn recycle(mut this: Owned<Self>) -> Option<Owned<Self>> {
+        let payload = Owned::get_mut(&mut this)?.window.payload.get_mut();
+        cbuf::release(std::mem::replace(payload, ptr::null_mut()));
+        Some(this)
     }
 
     /// A ping's payload, for its handler.

@@ -33,7 +33,7 @@ pub(crate) fn serve(ctx: &Arc<Ctx>, conn: &Arc<Conn>, work: &mut Workspace) {
             if reading.asked {
                 receive_batch(ctx, conn, &mut reading);
             }
-            Conn::end_turn(conn, &reading, work);
+            Conn::end_turn(conn, reading, work);
         }
     });
 }
@@ -121,17 +121,12 @@ enum Step {
 }
 
 fn receive_one(ctx: &Arc<Ctx>, conn: &Arc<Conn>, how: &mut How<'_>) -> Step {
-    if let How::Loop(reading) = how {
-        if reading.more {
-            if let Some(msg) = conn.next_at_hand(reading) {
-                deliver(ctx, conn, msg);
-                return Step::Message;
-            }
-        }
-    }
     match Conn::receive(conn, how, &conn.rules()) {
         Received::Message(msg) => {
-            deliver(ctx, conn, msg);
+            deliver(ctx, conn, &msg);
+            if let How::Loop(reading) = how {
+                reading.spare = Msg::recycle(msg);
+            }
             Step::Message
         }
         Received::Control => Step::Control,
@@ -140,10 +135,9 @@ fn receive_one(ctx: &Arc<Ctx>, conn: &Arc<Conn>, how: &mut How<'_>) -> Step {
 }
 
 /// Calls the connection's handler, or else the context's.
-fn deliver(ctx: &Arc<Ctx>, conn: &Arc<Conn>, msg: Owned<Msg>) {
+fn deliver(ctx: &Arc<Ctx>, conn: &Arc<Conn>, msg: &Owned<Msg>) {
     let own = conn.handler(|hooks| &hooks.on_msg);
     if let Some(hook) = own.or_else(|| ctx.hooks().on_msg.get()) {
-        hook.call(Ctx::as_c(ctx), Conn::as_c(conn), Msg::as_c(&msg));
+        hook.call(Ctx::as_c(ctx), Conn::as_c(conn), Msg::as_c(msg));
     }
-    drop(msg);
 }

@@ -32,7 +32,11 @@ pub(super) fn boundary_errno<R>(
     work: impl FnOnce() -> Option<(R, Errno)>,
 ) -> R {
     let before = errno::get();
-    let (result, outcome) = caught(work).unwrap_or(fallback);
+    let (mut result, mut outcome) = fallback;
+    caught(|| {
+        (result, outcome) = work()?;
+        Some(())
+    });
     errno::set(match outcome {
         Errno::Keep => before,
         Errno::Set(code) => code,

@@ -1,12 +1,14 @@
 //! Pointers from C to what the library works with, and back.
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_void};
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
 use std::slice;
 use std::sync::Arc;
 
 use super::boundary::boundary;
 use crate::abi::types::{noPollConn, noPollConnOpts, noPollCtx, noPollMsg};
-use crate::api::{Conn, Ctx, Msg, Opts};
+use crate::api::{Conn, Ctx, Msg, Opts, dispatch};
 
 /// An object that C knows by the address of its contents.
 pub(super) trait Object: Sized {
@@ -45,6 +47,50 @@ pub(super) trait Handle: Object {
         object.map_or(std::ptr::null_mut(), |object| {
             Arc::as_ptr(&object).cast::<Self::C>().cast_mut()
         })
+    }
+}
+
+/// A connection for the time of a call: with a reference that keeps it alive, unless this thread's
+/// loop is serving it and keeps it alive anyway. Counting costs more than all the rest of a small
+/// reply.
+pub(super) struct Held {
+    conn: ManuallyDrop<Arc<Conn>>,
+    counted: bool,
+}
+
+impl Held {
+    /// # Safety
+    /// `pointer` is a handle.
+    pub(super) unsafe fn new(pointer: *mut noPollConn) -> Option<Self> {
+        let conn = pointer.cast_const().cast::<Conn>();
+        if conn.is_null() {
+            return None;
+        }
+        let counted = !dispatch::at(conn);
+        if counted {
+            // SAFETY: a live handle is the address of what an `Arc` holds.
+            unsafe { Arc::increment_strong_count(conn) };
+        }
+        // SAFETY: as above; dropped only where a count was taken for it.
+        let conn = ManuallyDrop::new(unsafe { Arc::from_raw(conn) });
+        Some(Self { conn, counted })
+    }
+}
+
+impl Deref for Held {
+    type Target = Arc<Conn>;
+
+    fn deref(&self) -> &Arc<Conn> {
+        &self.conn
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.counted {
+            // SAFETY: not used any more.
+            unsafe { ManuallyDrop::drop(&mut self.conn) };
+        }
     }
 }
 

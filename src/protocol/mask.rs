@@ -1,6 +1,8 @@
 //! Masking (RFC 6455 §5.3): byte *i* of a payload is XORed with byte *i* mod 4 of the key.
 //! The same operation masks and unmasks.
 
+use std::mem::MaybeUninit;
+
 /// A masking key and how far into it the payload has come, so that a payload can be worked on in
 /// any portions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +42,16 @@ impl Mask {
 
     /// Copies `from` to `to`, which is as long, and masks it on the way.
     pub fn copy(&mut self, from: &[u8], to: &mut [u8]) {
+        self.copy_with(from, to, |place, byte| *place = byte);
+    }
+
+    /// As [`Self::copy`], to memory that holds nothing yet.
+    pub fn copy_to_new(&mut self, from: &[u8], to: &mut [MaybeUninit<u8>]) {
+        self.copy_with(from, to, |place, byte| _ = place.write(byte));
+    }
+
+    #[inline]
+    fn copy_with<T>(&mut self, from: &[u8], to: &mut [T], store: impl Fn(&mut T, u8)) {
         assert_eq!(
             from.len(),
             to.len(),
@@ -50,11 +62,13 @@ impl Mask {
         let mut sources = from.chunks_exact(WORD);
         for (target, source) in (&mut targets).zip(&mut sources) {
             let masked = load(source) ^ word;
-            target.copy_from_slice(&masked.to_ne_bytes());
+            for (place, byte) in target.iter_mut().zip(masked.to_ne_bytes()) {
+                store(place, byte);
+            }
         }
         let tail = targets.into_remainder().iter_mut().zip(sources.remainder());
-        for ((target, source), key) in tail.zip(word.to_ne_bytes()) {
-            *target = source ^ key;
+        for ((place, source), key) in tail.zip(word.to_ne_bytes()) {
+            store(place, source ^ key);
         }
         self.advance(from.len());
     }

@@ -1,13 +1,20 @@
 //! Where received payload bytes live.
 
+use super::Mask;
+
 /// Growing memory for the payload of a frame. The receiver fills it without knowing where it comes
 /// from: memory that C can free in the library, a vector in the tests.
 pub trait Payload: Sized {
     /// An empty payload; nothing need be allocated for it.
     fn new() -> Self;
 
-    /// A payload of its own for `bytes`, which are all of it. None: out of memory.
-    fn copy_of(bytes: &[u8]) -> Option<Self>;
+    /// A payload of its own for `bytes`, which are all of it, masked on the way. It is shown to
+    /// `judge`, maybe with zeros behind it. None: out of memory.
+    fn masked_copy<T>(
+        bytes: &[u8],
+        mask: Mask,
+        judge: impl FnOnce(&[u8]) -> T,
+    ) -> Option<(Self, T)>;
 
     /// How many bytes are filled.
     fn len(&self) -> usize;
@@ -30,7 +37,7 @@ pub trait Payload: Sized {
 
 #[cfg(test)]
 pub mod tests {
-    use super::Payload;
+    use super::{Mask, Payload};
 
     /// A payload that hands out at most `STEP` bytes at a time and fails beyond `LIMIT`.
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,11 +60,17 @@ pub mod tests {
             Self::default()
         }
 
-        fn copy_of(bytes: &[u8]) -> Option<Self> {
+        fn masked_copy<T>(
+            bytes: &[u8],
+            mut mask: Mask,
+            judge: impl FnOnce(&[u8]) -> T,
+        ) -> Option<(Self, T)> {
             let filled = bytes.len();
-            (filled <= LIMIT).then(|| Self {
-                bytes: bytes.to_vec(),
-                filled,
+            (filled <= LIMIT).then(|| {
+                let mut bytes = bytes.to_vec();
+                mask.apply(&mut bytes);
+                let judged = judge(&bytes);
+                (Self { bytes, filled }, judged)
             })
         }
 

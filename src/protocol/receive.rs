@@ -112,8 +112,8 @@ impl<P: Payload> Receiver<P> {
     pub fn feed(&mut self, input: &[u8], rules: &Rules) -> (usize, Option<Item<P>>) {
         self.rules = *rules;
         if let Some(whole) = self.whole_ahead(input, rules) {
-            let item = match self.take_whole(input, &whole) {
-                Ok(data) => Item::Data(data),
+            let item = match whole.payload(rules) {
+                Ok(payload) => Item::Data(whole.data(payload)),
                 Err(error) => self.fail(error),
             };
             return (whole.size, Some(item));

@@ -21,7 +21,7 @@ pub enum Delivery {
 
 /// The rules of a connection. They are passed with each call and may change in between; what
 /// concerns a header applies from the next header on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// Refuse what RFC 6455 forbids, instead of tolerating it as far as it can be understood.
     pub strict: bool,

@@ -6,7 +6,9 @@ use std::collections::VecDeque;
 use std::io;
 
 use crate::abi::cbuf::CBuf;
+use crate::abi::counted::Owned;
 use crate::api::error::Errno;
+use crate::api::msg::Msg;
 use crate::protocol::deflate::{self, Deflater};
 use crate::protocol::{
     Asked, Fragments, Item, Method, Receiver, Refusal, RequestReader, RequestRules, Response,
@@ -68,10 +70,10 @@ pub(crate) struct Reading {
     pub(crate) drained: bool,
     /// Nor is anything left of what it gave: the item just received was the last.
     pub(crate) over: bool,
-    /// Some of what it gave is left.
-    pub(crate) more: bool,
     /// Reads left before others get their turn.
     pub(crate) rounds: u32,
+    /// See [`Msg::recycle`].
+    pub(crate) spare: Option<Owned<Msg>>,
 }
 
 /// What came of an attempt to read an item.
@@ -82,6 +84,13 @@ pub(crate) enum Got<T> {
     /// The stream has ended.
     End,
     Error(io::Error),
+}
+
+/// What comes next of an open connection.
+pub(crate) enum Next {
+    /// A message that took the short way.
+    Message(Owned<Msg>),
+    Item(Item<CBuf>),
 }
 
 /// A finished request or response.
@@ -281,13 +290,18 @@ impl Link {
     }
 
     /// The next item of the open connection.
-    pub(crate) fn next_item(&mut self, how: &mut How<'_>, rules: &Rules) -> Got<Item<CBuf>> {
+    pub(crate) fn next_item(&mut self, how: &mut How<'_>, rules: &Rules) -> Got<Next> {
         loop {
             if !self.ahead.is_empty() || self.receiver.holds() {
+                if let How::Loop(reading) = how {
+                    if let Some(msg) = self.whole_message(reading, rules) {
+                        return Got::Item(Next::Message(msg));
+                    }
+                }
                 let (used, item) = self.receiver.feed(self.ahead.bytes(), rules);
                 self.ahead.consume(used);
                 match item {
-                    Some(item) => return Got::Item(item),
+                    Some(item) => return Got::Item(Next::Item(item)),
                     None => continue,
                 }
             }
@@ -303,7 +317,7 @@ impl Link {
                 if let Some(slot) = self.receiver.slot(usize::MAX) {
                     match how.read(transport, slot) {
                         Got::Item(n) => match self.receiver.filled(n, rules) {
-                            Some(item) => return Got::Item(item),
+                            Some(item) => return Got::Item(Next::Item(item)),
                             None => continue,
                         },
                         Got::Blocked => return Got::Blocked,
@@ -324,7 +338,7 @@ impl Link {
             };
             match got {
                 Got::Item(None) => {}
-                Got::Item(Some(item)) => return Got::Item(item),
+                Got::Item(Some(item)) => return Got::Item(Next::Item(item)),
                 Got::Blocked => return Got::Blocked,
                 Got::End => return Got::End,
                 Got::Error(error) => return Got::Error(error),
@@ -333,6 +347,7 @@ impl Link {
     }
 
     /// Reads what belongs to the frame at hand, at most `ROOM` bytes, by way of the stack.
+    #[inline(never)]
     fn take<const ROOM: usize>(
         &mut self,
         how: &mut How<'_>,
@@ -383,7 +398,6 @@ impl How<'_> {
 impl Reading {
     /// Notes what there is behind the item just received.
     pub(super) fn note(&mut self, link: &Link) {
-        self.more = !link.ahead.is_empty();
         self.over = self.drained && link.is_read_out();
     }
 

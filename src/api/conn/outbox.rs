@@ -15,6 +15,7 @@ use std::io::{self, IoSlice};
 
 use super::frame::Counting;
 use crate::engine::fork;
+use crate::protocol::MAX_HEADER;
 use crate::transport::{Transport, would_block};
 
 pub(crate) use queue::Queue;
@@ -159,8 +160,25 @@ impl Outbox {
     pub(crate) fn append(&mut self, parts: &[&[u8]]) {
         let size: usize = parts.iter().map(|part| part.len()).sum();
         if size > 0 {
-            self.queue().append(parts, size);
+            self.queue().append(size, |bytes| {
+                for part in parts {
+                    bytes.extend_from_slice(part);
+                }
+            });
         }
+    }
+
+    /// Queues a whole frame nobody asks for: the first `header` bytes of `head`, and `content`.
+    pub(crate) fn append_frame(&mut self, head: &[u8; MAX_HEADER], header: usize, content: &[u8]) {
+        self.queue().append(header + content.len(), |bytes| {
+            bytes.reserve(MAX_HEADER + content.len());
+            // Copying the whole array and dropping its rest costs less than a call to copy a few
+            // bytes.
+            let end = bytes.len() + header;
+            bytes.extend_from_slice(head);
+            bytes.truncate(end);
+            bytes.extend_from_slice(content);
+        });
     }
 
     /// A close frame comes next, which nothing may follow: the pong that waits goes before it.

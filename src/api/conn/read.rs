@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::close::Ending;
 use super::handshake::Step;
-use super::link::{Got, How, Phase};
+use super::link::{Got, How, Next, Phase};
 use super::{Conn, Role};
 use crate::abi::cbuf::CBuf;
 use crate::abi::counted::Owned;
@@ -57,7 +57,18 @@ impl Conn {
             }
         };
         match got {
-            Got::Item(Item::Data(data)) => match Msg::received(data) {
+            Got::Item(Next::Message(msg)) => Received::Message(msg),
+            Got::Item(Next::Item(item)) => Self::act(this, item),
+            Got::Blocked => Received::Blocked,
+            Got::End => Received::Dead(Self::lost(this, None)),
+            Got::Error(error) => Received::Dead(Self::lost(this, Some(&error))),
+        }
+    }
+
+    /// Acts on what was received, except a message.
+    fn act(this: &Arc<Self>, item: Item<CBuf>) -> Received {
+        match item {
+            Item::Data(data) => match Msg::received(data) {
                 Some(msg) => Received::Message(msg),
                 None => {
                     this.fail(Failure::new(Kind::Io, "out of memory"));
@@ -65,22 +76,19 @@ impl Conn {
                     Received::Dead(Errno::Set(libc::ENOMEM))
                 }
             },
-            Got::Item(Item::Ping(payload)) => {
+            Item::Ping(payload) => {
                 Self::answer_ping(this, payload);
                 Received::Control
             }
-            Got::Item(Item::Pong) => Received::Control,
-            Got::Item(Item::Close(close)) => {
+            Item::Pong => Received::Control,
+            Item::Close(close) => {
                 Self::peer_closed(this, close);
                 Received::Dead(Errno::ZERO)
             }
-            Got::Item(Item::Fail(error)) => {
+            Item::Fail(error) => {
                 Self::fail_protocol(this, error);
                 Received::Dead(Errno::ZERO)
             }
-            Got::Blocked => Received::Blocked,
-            Got::End => Received::Dead(Self::lost(this, None)),
-            Got::Error(error) => Received::Dead(Self::lost(this, Some(&error))),
         }
     }
 

@@ -6,6 +6,8 @@ use super::Conn;
 use super::link::Reading;
 use super::outbox::Queue;
 use super::ready::Ready;
+use crate::abi::counted::Owned;
+use crate::api::msg::Msg;
 
 /// What a wait lends to the connection it serves, so that no connection keeps buffers of its own.
 pub(crate) struct Workspace {
@@ -13,6 +15,8 @@ pub(crate) struct Workspace {
     pub(crate) input: Box<[u8]>,
     /// To gather frames in.
     pub(crate) output: Option<Box<Queue>>,
+    /// The object of the latest message, for the next one.
+    pub(crate) spare: Option<Owned<Msg>>,
 }
 
 /// The size of the buffer the loop reads into.
@@ -27,6 +31,7 @@ impl Workspace {
         Self {
             input: buffer(),
             output: None,
+            spare: None,
         }
     }
 
@@ -67,14 +72,15 @@ impl Conn {
             closed: ready.has(Ready::CLOSED),
             drained: false,
             over: false,
-            more: false,
             rounds: if lent { ROUNDS } else { SMALL_ROUNDS },
+            spare: work.spare.take(),
         }
     }
 
     /// Writes what the batch has gathered, because its last reply is never delayed, takes the
     /// buffers back, and has the loop come again if there is more to read.
-    pub(crate) fn end_turn(this: &Arc<Self>, reading: &Reading, work: &mut Workspace) {
+    pub(crate) fn end_turn(this: &Arc<Self>, mut reading: Reading, work: &mut Workspace) {
+        work.spare = reading.spare.take();
         let (again, resumes) = {
             let mut link = this.link.lock();
             let resumes = link.has_backlog() && link.flush_and_resume();

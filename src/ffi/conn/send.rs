@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_char, c_int, c_long};
 use std::sync::Arc;
 
 use super::boundary::{boundary, boundary_errno};
-use super::convert::{Handle, bytes, length as positive};
+use super::convert::{Held, bytes, length as positive};
 use super::refuse;
 use crate::abi::types::{OpCode, noPollConn, noPollCtx, noPollOpCode, noPollPtr, nopoll_bool};
 use crate::api::{Conn, Errno, SendFrame};
@@ -126,7 +126,7 @@ unsafe fn data(
 ) -> c_int {
     boundary_errno((-1, Errno::Keep), || {
         // SAFETY: the callers' `conn` is a handle.
-        let conn = unsafe { Conn::retain(conn) }?;
+        let conn = unsafe { Held::new(conn) }?;
         if content.is_null() {
             return refuse(&conn, "send", format_args!("content is NULL"));
         }
@@ -169,7 +169,7 @@ pub unsafe extern "C" fn nopoll_conn_send_frame(
 ) -> c_int {
     boundary_errno((-1, Errno::Keep), || {
         // SAFETY: a handle, as this function demands.
-        let conn = unsafe { Conn::retain(conn) }?;
+        let conn = unsafe { Held::new(conn) }?;
         // SAFETY: a buffer, as this function demands.
         let content = unsafe { payload(&conn, content, length) }?;
         let frame = SendFrame {
@@ -209,7 +209,8 @@ unsafe fn payload<'a>(conn: &Arc<Conn>, content: noPollPtr, length: c_long) -> O
 pub unsafe extern "C" fn nopoll_conn_send_ping(conn: *mut noPollConn) -> nopoll_bool {
     boundary_errno((0, Errno::Keep), || {
         // SAFETY: a handle, as this function demands.
-        let (accepted, errno) = Conn::ping(&unsafe { Conn::retain(conn) }?);
+        let conn = unsafe { Held::new(conn) }?;
+        let (accepted, errno) = Conn::ping(&conn);
         Some((nopoll_bool::from(accepted), errno))
     })
 }
@@ -230,7 +231,7 @@ pub unsafe extern "C" fn nopoll_conn_send_pong(
 ) -> nopoll_bool {
     boundary_errno((0, Errno::Keep), || {
         // SAFETY: a handle, as this function demands.
-        let conn = unsafe { Conn::retain(conn) }?;
+        let conn = unsafe { Held::new(conn) }?;
         // SAFETY: a buffer, as this function demands.
         let content = unsafe { payload(&conn, content, length) }?;
         let (accepted, errno) = Conn::pong(&conn, content);

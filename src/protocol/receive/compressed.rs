@@ -29,6 +29,7 @@ impl<P: Payload> Receiver<P> {
             && self.inflater.as_deref().is_some_and(has_more)
     }
 
+    #[inline(never)]
     pub(super) fn read_compressed(&mut self, rest: &mut &[u8]) -> Result<Option<Item<P>>, Error> {
         let mut out = [0; OUTPUT];
         loop {

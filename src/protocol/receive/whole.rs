@@ -7,24 +7,26 @@ use crate::protocol::item::Data;
 use crate::protocol::opcode::{BINARY, TEXT};
 use crate::protocol::{Delivery, Error, Mask, Payload, Role, Rules, utf8};
 
-/// Where its parts are.
-pub(super) struct Whole {
-    opcode: u8,
-    masked: bool,
-    /// Bytes of the header.
-    header: usize,
+/// Such a frame.
+pub struct Whole<'a> {
+    pub opcode: u8,
+    pub masked: bool,
     /// Bytes of all of it.
-    pub(super) size: usize,
+    pub size: usize,
+    /// Without effect where there is none.
+    mask: Mask,
+    body: &'a [u8],
 }
 
 const FIN: u8 = 0x80;
 const MASK: u8 = 0x80;
 const KEY: usize = 4;
 
-impl Whole {
+impl<'a> Whole<'a> {
     /// What `input` begins with, if it is such a frame. Nothing may have come before it that it
     /// belongs to.
-    fn at_front(input: &[u8], role: Role, rules: &Rules) -> Option<Self> {
+    #[inline]
+    fn at_front(input: &'a [u8], role: Role, rules: &Rules) -> Option<Self> {
         let &[first, second] = input.first_chunk()?;
         let opcode = first ^ FIN;
         let masked = second & MASK != 0;
@@ -46,54 +48,66 @@ impl Whole {
         };
         let header = if masked { length + KEY } else { length };
         let size = header + payload;
-        (is_minimal && payload as u64 <= most && size <= input.len()).then_some(Self {
+        if !is_minimal || payload as u64 > most {
+            return None;
+        }
+        let (header, body) = input.get(..size)?.split_at(header);
+        let key = header.last_chunk().copied().filter(|_| masked);
+        Some(Self {
             opcode,
             masked,
-            header,
             size,
+            mask: Mask::new(key.unwrap_or_default()),
+            body,
         })
+    }
+
+    /// Its payload.
+    #[inline]
+    pub fn payload<P: Payload>(&self, rules: &Rules) -> Result<P, Error> {
+        let validates = self.opcode == TEXT && rules.strict;
+        // Zeros behind it make no difference: a character cut short by one is as invalid as one
+        // that is cut short by the end.
+        let judge = |bytes: &[u8]| !validates || utf8::is_text(bytes);
+        match P::masked_copy(self.body, self.mask, judge) {
+            Some((payload, true)) => Ok(payload),
+            Some((_, false)) => Err(Error::InvalidUtf8),
+            None => Err(Error::OutOfMemory),
+        }
+    }
+
+    /// As any other data.
+    pub(super) fn data<P>(&self, payload: P) -> Data<P> {
+        Data {
+            opcode: self.opcode,
+            payload,
+            is_final: true,
+            is_fragment: false,
+            fin: true,
+            masked: self.masked,
+        }
     }
 }
 
 impl<P: Payload> Receiver<P> {
-    /// See [`Whole`].
-    pub(super) fn whole_ahead(&self, input: &[u8], rules: &Rules) -> Option<Whole> {
+    /// The message that `input` begins with, if it is whole and its header follows the rules. `None`
+    /// says nothing about what [`Self::feed`] would find.
+    #[inline]
+    pub fn whole_message<'a>(&mut self, input: &'a [u8], rules: &Rules) -> Option<Whole<'a>> {
+        // Hardly ever, and comparing doesn't wait for stores that copying would wait for.
+        if self.rules != *rules {
+            self.rules = *rules;
+        }
+        self.whole_ahead(input, rules)
+    }
+
+    #[inline]
+    pub(super) fn whole_ahead<'a>(&self, input: &'a [u8], rules: &Rules) -> Option<Whole<'a>> {
         let is_between = self.stage == Stage::Header && self.held == 0 && !self.open;
         if is_between {
             Whole::at_front(input, self.role, rules)
         } else {
             None
         }
-    }
-
-    /// The message that `input` begins with, and its size there, if it is whole and nothing is
-    /// wrong with it. `None` says nothing about what [`Self::feed`] would find.
-    pub fn whole_message(&mut self, input: &[u8], rules: &Rules) -> Option<(usize, Data<P>)> {
-        self.rules = *rules;
-        let whole = self.whole_ahead(input, rules)?;
-        Some((whole.size, self.take_whole(input, &whole).ok()?))
-    }
-
-    /// Takes it, from the front of `input`.
-    pub(super) fn take_whole(&self, input: &[u8], whole: &Whole) -> Result<Data<P>, Error> {
-        let payload = P::copy_of(&input[whole.header..whole.size]);
-        let mut payload = payload.ok_or(Error::OutOfMemory)?;
-        let bytes = payload.bytes_mut();
-        if whole.masked {
-            if let Some(&key) = input[..whole.header].last_chunk() {
-                Mask::new(key).apply(bytes);
-            }
-        }
-        if whole.opcode == TEXT && self.rules.strict && !utf8::is_text(bytes) {
-            return Err(Error::InvalidUtf8);
-        }
-        Ok(Data {
-            opcode: whole.opcode,
-            payload,
-            is_final: true,
-            is_fragment: false,
-            fin: true,
-            masked: whole.masked,
-        })
     }
 }

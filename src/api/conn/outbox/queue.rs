@@ -71,19 +71,21 @@ impl Queue {
         });
     }
 
-    pub(super) fn append(&mut self, parts: &[&[u8]], size: usize) {
+    /// Appends `size` bytes that `write` adds to a segment.
+    #[inline]
+    pub(super) fn append(&mut self, size: usize, write: impl FnOnce(&mut Vec<u8>)) {
         match self.segments.back_mut() {
             Some(last)
                 if last.kind == Kind::Backlog
                     && last.bytes.len() + size <= SHARED
                     && self.generation == fork::generation() =>
             {
-                extend(&mut last.bytes, parts);
+                write(&mut last.bytes);
                 self.left += size;
             }
             _ => {
                 let mut bytes = std::mem::take(&mut self.spare);
-                extend(&mut bytes, parts);
+                write(&mut bytes);
                 self.push(bytes, 0, Kind::Backlog);
             }
         }
@@ -164,11 +166,5 @@ impl Queue {
             bytes.clear();
             self.spare = bytes;
         }
-    }
-}
-
-fn extend(bytes: &mut Vec<u8>, parts: &[&[u8]]) {
-    for part in parts {
-        bytes.extend_from_slice(part);
     }
 }
