@@ -31,12 +31,19 @@ def table(outcome):
                      + f"{'' if target is None else f'{target:.2f}'} | {met(ours['ratio'], target)} |")
     if not outcome["speed"]:
         lines = []
-    lines += ["", "| row | what | value | target | met |", "|---|---|---|---|---|"]
+    lines += ["", "| row | what | value | spread | target | met |", "|---|---|---|---|---|---|"]
     for fact in outcome["facts"]:
         target = "" if fact["target"] is None else number(fact["target"], fact["unit"])
-        lines.append(f"| {fact['row']} | {fact['what']} | {number(fact['value'], fact['unit'])} | {target} | "
+        spread = "–".join(number(value) for value in fact.get("spread", []))
+        lines.append(f"| {fact['row']} | {fact['what']} | {number(fact['value'], fact['unit'])} | {spread} | {target} | "
                      f"{met(fact['value'], fact['target'], fact['better'])} |")
     return "\n".join(lines).strip()
+
+
+def runs(outcome):
+    if outcome["runs"] == 1:
+        return ""
+    return f"All of it was run {outcome['runs']} times; what follows are the medians of the runs. "
 
 
 def page(outcome):
@@ -44,11 +51,13 @@ def page(outcome):
 
 Made with `{outcome['command'].strip()}` on {outcome['made']}: {outcome['machine']}. The server runs on
 one core, the load generator on another, over loopback. {outcome['rounds']} rounds of
-{outcome['seconds']:g} s each, servers in turn (A B A B), medians. Everything in default settings,
-`cargo build --release`. `bench/README.md` says what each program does.
+{outcome['seconds']:g} s each, servers in turn (A B A B), medians. {runs(outcome)}Everything in default
+settings, `cargo build --release`. `bench/README.md` says what each program does;
+[performance.md](performance.md) what stands behind the rows whose target is not met.
 
 A number in the column of a server is its rate as a ratio of the *raw* server's: an epoll loop (for
-TLS with OpenSSL) that sends back what it gets and looks at nothing. The spread is that of our rounds.
+TLS with OpenSSL) that sends back what it gets and looks at nothing. The spread is that of our
+{'runs' if outcome['runs'] > 1 else 'rounds'}.
 *CPU* is the processor time the raw server needs per message, divided by ours: other load on the
 machine hardly touches it.
 

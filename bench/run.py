@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Measures the library's echo server beside its limit and its peers; see README.md.
 
-    run.py [--quick] [--rounds N] [--seconds S] [--out DIR] [ROW...]
+    run.py [--quick] [--runs N] [--rounds N] [--seconds S] [--out DIR] [ROW...]
 
-ROW is one of P1 ... P12; without any, all are measured. Writes benchmarks.md, .json and .svg into
-DIR (docs), of a partial run into target/bench.
+ROW is one of P1 ... P12; without any, all are measured. With --runs everything is measured N times
+from the start; what is shown are the medians of the runs and how far they lie apart. Writes
+benchmarks.md, .json and .svg into DIR (docs), of a partial run into target/bench.
 """
 import argparse
 import datetime
@@ -18,6 +19,7 @@ from pathlib import Path
 import build
 import measure
 import report
+import summary
 
 # Each workload: (id, text, load command, raw server's arguments, our server's, peers?, target)
 WORKLOADS = [
@@ -78,9 +80,20 @@ def compare(workload, programs, args):
     return entry
 
 
+def whole_run(number, programs, args, wanted):
+    if args.runs > 1:
+        progress(f"run {number} of {args.runs}")
+    return {
+        "load_before": os.getloadavg()[0],
+        "speed": [compare(w, programs, args) for w in WORKLOADS if wanted(w[0])],
+        "facts": measure.facts(programs, progress, wanted, quick=args.quick),
+    }
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a short look: one round of half a second, no peers")
+    parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--out", type=Path)
@@ -97,13 +110,16 @@ def main():
         "made": datetime.date.today().isoformat(),
         "command": "scripts/bench.sh " + " ".join(sys.argv[1:]),
         "machine": f"{measure.cpu_model()}, {os.cpu_count()} cores, Linux {platform.release()}",
-        "rounds": args.rounds, "seconds": args.seconds,
-        "load_before": os.getloadavg()[0],
-        "speed": [compare(w, programs, args) for w in WORKLOADS if wanted(w[0])],
-        "facts": measure.facts(programs, progress, wanted, quick=args.quick),
+        "runs": args.runs, "rounds": args.rounds, "seconds": args.seconds,
     }
     out.mkdir(parents=True, exist_ok=True)
-    (out / "benchmarks.json").write_text(json.dumps(outcome, indent=1) + "\n")
+    single = []
+    for number in range(1, args.runs + 1):
+        single.append(whole_run(number, programs, args, wanted))
+        # After each, so that a run that is cut short leaves those before it.
+        outcome |= summary.of(single)
+        (out / "benchmarks.json").write_text(
+            json.dumps(outcome | ({"single": single} if args.runs > 1 else {}), indent=1) + "\n")
     (out / "benchmarks.svg").write_text(report.chart(outcome))
     (out / "benchmarks.md").write_text(report.page(outcome))
     print(report.table(outcome))

@@ -3,6 +3,7 @@
 #
 #   scripts/bench.sh            everything, about ten minutes; writes docs/benchmarks.*
 #   scripts/bench.sh --quick    a look, about two minutes; writes target/bench/benchmarks.*
+#   scripts/bench.sh --runs 3   all of it three times, about half an hour
 #   scripts/bench.sh P2 P4      these rows only
 #
 # Needs Rust, gcc, g++, Python and OpenSSL's headers; strace and valgrind for the counted rows.
