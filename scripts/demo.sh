@@ -2,6 +2,9 @@
 # Shows the library at work: builds it and the C examples, then has a C server and a C client talk to
 # each other, and to programs made with Python's websockets and Node's ws.
 #
+#   scripts/demo.sh           that
+#   scripts/demo.sh --chat    serves the chat example instead, and opens it in a browser; Ctrl-C ends it
+#
 # Needs Rust, a C compiler, Python and Node; installs CMake when run as root, and websockets and ws
 # below the cargo target directory.
 set -euo pipefail
@@ -18,6 +21,10 @@ fail() {
     printf '\nThe demonstration has failed: %s\n' "$*" >&2
     exit 1
 }
+case ${1:-} in
+'' | --chat) ;;
+*) fail "unknown option $1; there is --chat" ;;
+esac
 clean_up() {
     for pid in $server $python_server; do
         kill "$pid" 2>/dev/null || true
@@ -31,7 +38,7 @@ trap 'exit 130' INT TERM
 listening() {
     local port
     for _ in $(seq 200); do
-        port=$(sed -n 's/^listening on .*:\([0-9]*\)$/\1/p' "$1")
+        port=$(sed -nE 's|^(listening\|chat) on .*:([0-9]+)/?$|\2|p' "$1")
         [ -z "$port" ] || { echo "$port"; return; }
         kill -0 "$2" 2>/dev/null || break
         sleep 0.05
@@ -62,6 +69,18 @@ examples=$(scripts/examples.sh) || fail "see above"
 library=$examples/../libnopoll.so.0.0.0
 printf '    libnopoll.so.0, %d KiB, and %s in %d s\n' $(($(stat -c %s "$library") / 1024)) \
     "${examples#"$PWD/"}" $((SECONDS - begun))
+
+if [ "${1:-}" = --chat ]; then
+    "$examples/chat/chat" 0 >"$work/chat" 2>&1 &
+    server=$!
+    port=$(listening "$work/chat" $server) || fail "the chat doesn't start"
+    say "The chat is on http://localhost:$port/; Ctrl-C ends it"
+    if ! command -v xdg-open >/dev/null || ! xdg-open "http://localhost:$port/"; then
+        echo "    Open that in a browser, in two windows or on a phone in the same network."
+    fi
+    wait $server
+    exit
+fi
 
 say "Installing websockets and ws"
 environment=$(python3 tests/interop/environment.py) || fail "without them there is nobody to talk to"

@@ -108,7 +108,7 @@ interop() {
         python3 tests/interop/run.py --mode valgrind examples
 }
 browser() { tests/browser/run.sh; }
-demo() { scripts/demo.sh; }
+demo() { scripts/demo.sh && python3 tests/demo/chat.py; }
 
 install || exit 1
 wanted=("$@")
