@@ -98,6 +98,8 @@ else
     export OPENSSL_LIB_DIR=$work/$kind/usr/lib/$gnu OPENSSL_INCLUDE_DIR=$work/$kind/usr/include
     export CPATH=$work/$kind/usr/include/$gnu
     compiler=$gnu-gcc
+    # The linker of a program looks for what its libraries need.
+    features=(-DCMAKE_EXE_LINKER_FLAGS="-Wl,-rpath-link,$OPENSSL_LIB_DIR")
     "$RUSTC" --version
 fi
 
