@@ -589,6 +589,77 @@ TEST (servers_that_are_none)
   nopoll_ctx_unref (ctx);
 }
 
+struct departure {
+  int phase, resets;
+};
+
+/* Says what belongs to the phases before, and is gone without a word of TLS. */
+static void depart (SSL *ssl, void *data)
+{
+  const struct departure *how = (const struct departure *) data;
+  const struct linger at_once = { 1, 0 };
+  int fd = SSL_get_fd (ssl);
+  char head[4096];
+
+  if (how->phase >= 3)
+    tls_answer_upgrade (ssl);
+  else if (how->phase >= 1)
+    tls_receive_head (ssl, head, sizeof head);
+  if (how->phase == 2)
+    tls_send (ssl, "HTTP/1.1 101 Swit", 17);
+  if (how->phase == 4)
+    tls_send (ssl, "\x81\x05" "ha", 4);
+  if (how->phase == 5)
+    tls_send_frame (ssl, 0x81, 0, "whole", 5);
+  if (how->resets)
+    setsockopt (fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  else
+    shutdown (fd, SHUT_RDWR);
+}
+
+static void count_message (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr data)
+{
+  (void) ctx, (void) conn;
+  CHECK_INT (nopoll_msg_get_payload_size (msg), 5);
+  ++*(int *) data;
+}
+
+TEST (servers_that_go_in_every_phase)
+{
+  struct departure how;
+
+  for (how.phase = 0; how.phase <= 5; how.phase++)
+    for (how.resets = 0; how.resets <= 1; how.resets++) {
+      noPollCtx *ctx = nopoll_ctx_new ();
+      struct tls_server server;
+      noPollConn *conn;
+      int messages = 0;
+
+      memset (&server, 0, sizeof server);
+      server.serve = depart;
+      server.data = &how;
+      tls_server_start (&server);
+      nopoll_ctx_set_ssl_context_creator (ctx, watch_close, NULL);
+      nopoll_ctx_set_on_msg (ctx, count_message, &messages);
+      closes = 0;
+      conn = connect_to (ctx, nopoll_conn_opts_new (), &server, NULL);
+      CHECK (conn != NULL);
+      while (nopoll_conn_is_ok (conn))
+        nopoll_loop_wait (ctx, 10000);
+      CHECK_INT (closes, 1);
+      /* A reset may overtake what was sent before it. */
+      if (how.phase < 5)
+        CHECK_INT (messages, 0);
+      else if (!how.resets)
+        CHECK_INT (messages, 1);
+      CHECK_INT (nopoll_conn_send_text (conn, "x", 1), -1);
+      nopoll_conn_close (conn);
+      tls_server_stop (&server);
+      CHECK_INT (nopoll_ctx_ref_count (ctx), 1);
+      nopoll_ctx_unref (ctx);
+    }
+}
+
 TEST (over_a_blocking_socket_of_the_caller)
 {
   struct tls_server server;
@@ -692,6 +763,7 @@ TESTS (CASE (a_message_goes_there_and_back),
        CASE (a_post_check_that_ends_the_connection),
        CASE (a_client_certificate_from_a_context_of_the_program),
        CASE (servers_that_are_none),
+       CASE (servers_that_go_in_every_phase),
        CASE (over_a_blocking_socket_of_the_caller),
        CASE (raw_functions_are_refused),
        CASE (a_descriptor_taken_out_and_put_in_again_goes_on_with_tls),
