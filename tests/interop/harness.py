@@ -66,7 +66,7 @@ class Process:
         self.lines = queue.Queue()
         self.process = subprocess.Popen(
             self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, errors="replace", env=env)
+            text=True, errors="replace", env=env, start_new_session=True)
         self.readers = [threading.Thread(target=self.read_output, daemon=True),
                         threading.Thread(target=self.read_errors, daemon=True)]
         for reader in self.readers:
@@ -103,6 +103,12 @@ class Process:
             self.process.stdin.flush()
         except BrokenPipeError:
             raise Failure(f"{self.name()} has ended") from None
+
+    def kill(self):
+        """With the processes it has made: Apache has some that would outlive it."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
     def end_of_input(self):
         try:
@@ -186,8 +192,7 @@ class Bench:
     def clear(self):
         for process in self.processes:
             process.end_of_input()
-            process.process.kill()
-            process.process.wait()
+            process.kill()
 
 
 def wait_until(condition, what, patience=PATIENCE):
