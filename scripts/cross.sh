@@ -139,8 +139,8 @@ for _ in $(seq 100); do
 done
 talk() {
     local answer
-    answer=$(printf 'one\ntwo\n' | "${foreign[@]}" "$build/c-examples/client" "ws://127.0.0.1:$port/" 2>>"$work/client.log" || true)
-    [[ $answer == *one*two* ]] || { echo "$answer"; tail -5 "$work/client.log"; return 1; }
+    answer=$(printf 'one\ntwo\n' | "${foreign[@]}" "$build/c-examples/client" "ws://127.0.0.1:$port/" 2>>"$work/client.log") &&
+        [[ $answer == *one*two* ]] || { echo "$answer"; tail -5 "$work/client.log"; return 1; }
 }
 check "$kind: client and server exchange messages" talk
 check "$kind: variadic functions, threads and plugged-in mutexes" "${foreign[@]}" "$build/c-examples/threads"

@@ -10,7 +10,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-600}
-shift || true
+[ $# -eq 0 ] || shift
 target_dir=${CARGO_TARGET_DIR:-$PWD/target}
 export PATH="$target_dir/tools/bin:$PATH"
 

@@ -23,46 +23,35 @@ impl Counted for Msg {
 }
 
 impl Msg {
-    fn make(
-        opcode: u8,
-        fin: bool,
-        fragment: bool,
-        masked: bool,
-        payload: *mut c_void,
-        size: isize,
-    ) -> Owned<Self> {
-        let mut msg = Owned::new(Self {
-            window: MsgWindow::of_one_owner(),
-        });
-        if let Some(msg) = Owned::get_mut(&mut msg) {
-            msg.set(opcode, fin, fragment, masked, payload, size);
-        }
-        msg
-    }
-
+    /// A message in `spare`, or in an object of its own, with one reference. `None` if somebody
+    /// has another on `spare`.
     #[inline]
-    fn set(
-        &mut self,
-        opcode: u8,
+    fn fill(
+        spare: Option<Owned<Self>>,
+        opcode: i16,
         fin: bool,
         fragment: bool,
         masked: bool,
         payload: *mut c_void,
         size: isize,
-    ) {
-        let window = &mut self.window;
-        *window.op_code.get_mut() = i16::from(opcode);
+    ) -> Option<Owned<Self>> {
+        let mut msg = spare.unwrap_or_else(Self::create);
+        let window = &mut Owned::get_mut(&mut msg)?.window;
+        *window.op_code.get_mut() = opcode;
         *window.has_fin.get_mut() = c_int::from(fin);
         *window.is_fragment.get_mut() = c_int::from(fragment);
         *window.is_masked.get_mut() = c_int::from(masked);
         *window.payload.get_mut() = payload;
         *window.payload_size.get_mut() = size;
         window.set_ends_frame(true);
+        Some(msg)
     }
 
     /// An empty holder with one reference: no payload, not final, a fragment.
     pub(crate) fn create() -> Owned<Self> {
-        Self::make(0, false, false, false, ptr::null_mut(), 0)
+        Owned::new(Self {
+            window: MsgWindow::of_one_owner(),
+        })
     }
 
     /// What was received, with one reference; `None` when memory is short.
@@ -73,14 +62,15 @@ impl Msg {
         }
         // `has_fin` is the frame's FIN (joining needs it), also in a piece that isn't the last.
         let size = isize::try_from(size).unwrap_or(0);
-        let msg = Self::make(
-            data.opcode,
+        let msg = Self::fill(
+            None,
+            data.opcode.into(),
             data.fin,
             data.is_fragment,
             data.masked,
             payload,
             size,
-        );
+        )?;
         msg.window.set_ends_frame(data.is_final || !data.fin);
         Some(msg)
     }
@@ -99,9 +89,7 @@ impl Msg {
             return None;
         }
         let size = isize::try_from(size).unwrap_or(0);
-        let mut msg = spare.unwrap_or_else(Self::create);
-        Owned::get_mut(&mut msg)?.set(opcode, true, false, masked, payload, size);
-        Some(msg)
+        Self::fill(spare, opcode.into(), true, false, masked, payload, size)
     }
 
     /// The object of a message that is done with, without its payload, for another one; `None` if
@@ -177,17 +165,15 @@ impl Msg {
         };
         let (payload, size) = cbuf::join(first.content(), second.content())?;
         let window = &first.window;
-        let joined = Self::make(
-            0,
+        Self::fill(
+            None,
+            window.op_code.load(Ordering::Acquire),
             window.has_fin.load(Ordering::Acquire) != 0,
             false,
             window.is_masked.load(Ordering::Acquire) != 0,
             payload,
             size,
-        );
-        let opcode = window.op_code.load(Ordering::Acquire);
-        joined.window.op_code.store(opcode, Ordering::Release);
-        Some(joined)
+        )
     }
 
     /// Looks at the payload.
