@@ -37,7 +37,9 @@ def check(folder):
     browser.chmod(0o755)
     demo = subprocess.Popen([ROOT / "scripts/demo.sh", "--chat"], stdout=subprocess.PIPE, text=True,
                             env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"},
-                            start_new_session=True)
+                            start_new_session=True,
+                            # Whoever runs the tests in the background has it ignored.
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     guard = threading.Timer(SECONDS, os.killpg, (demo.pid, signal.SIGKILL))
     guard.start()
     try:
