@@ -70,3 +70,7 @@ install(FILES
   "${PROJECT_BINARY_DIR}/nopoll-config-version.cmake"
   cmake/nopoll-targets.cmake
   DESTINATION "${package_dir}" COMPONENT development)
+if(NOPOLL_BUILD_MAN)
+  install(DIRECTORY "${reference}/man/" DESTINATION "${CMAKE_INSTALL_MANDIR}"
+    COMPONENT development)
+endif()

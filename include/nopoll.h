@@ -1926,7 +1926,7 @@ nopoll_bool nopoll_conn_http_reply(noPollConn *conn,
 
 /**
  * Adds a public key that the server of a TLS client may have: the base64 of the SHA-256 hash of
- * its SubjectPublicKeyInfo, as in
+ * its SubjectPublicKeyInfo, as in:
  *
  *     openssl x509 -in server.pem -noout -pubkey | openssl pkey -pubin -outform der |
  *       openssl dgst -sha256 -binary | base64

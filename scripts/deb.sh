@@ -4,13 +4,14 @@
 #   scripts/deb.sh [DIR]      where to put them; default: target/deb
 #
 # libnopoll0 has the name of noPoll's own runtime package and a higher version: it upgrades it.
-# libnopoll-dev replaces noPoll's libnopoll0-dev. Needs Rust, gcc, CMake and dpkg-dev.
+# libnopoll-dev replaces noPoll's libnopoll0-dev. Needs Rust, gcc, CMake,
+# Doxygen and dpkg-dev.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 out=$(realpath -m "${1:-target/deb}")
-for tool in dpkg-shlibdeps dpkg-gensymbols dpkg-deb cmake; do
-    command -v "$tool" >/dev/null || { echo "missing: $tool (apt-get install dpkg-dev cmake)" >&2; exit 1; }
+for tool in dpkg-shlibdeps dpkg-gensymbols dpkg-deb cmake doxygen; do
+    command -v "$tool" >/dev/null || { echo "missing: $tool (apt-get install dpkg-dev cmake doxygen)" >&2; exit 1; }
 done
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -1)
 arch=$(dpkg --print-architecture)
@@ -22,11 +23,13 @@ mkdir -p "$work/debian"
 export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}"
 
 cmake -S . -B "$work/build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=/usr \
-    -DCMAKE_INSTALL_LIBDIR="lib/$multiarch" -DCMAKE_INSTALL_SO_NO_EXE=1 \
+    -DCMAKE_INSTALL_LIBDIR="lib/$multiarch" -DCMAKE_INSTALL_SO_NO_EXE=1 -DNOPOLL_BUILD_MAN=ON \
     ${NOPOLL_CARGO_TARGET_DIR:+-DNOPOLL_CARGO_TARGET_DIR="$NOPOLL_CARGO_TARGET_DIR"} >/dev/null
 cmake --build "$work/build"
 DESTDIR=$work/libnopoll0 cmake --install "$work/build" --component runtime >/dev/null
 DESTDIR=$work/libnopoll-dev cmake --install "$work/build" --component development >/dev/null
+strip --strip-unneeded "$work/libnopoll0/usr/lib/$multiarch/libnopoll.so.0.0.0"
+strip --strip-debug --enable-deterministic-archives "$work/libnopoll-dev/usr/lib/$multiarch/libnopoll.a"
 
 # What dpkg's tools expect to find in a source tree.
 cat > "$work/debian/control" <<EOF
@@ -76,10 +79,11 @@ Description: WebSocket (RFC 6455) for C programs - shared library
 EOF
 printf 'activate-noawait ldconfig\n' > "$work/libnopoll0/DEBIAN/triggers"
 printf 'libnopoll 0 libnopoll0 (>= %s)\n' "$version" > "$work/libnopoll0/DEBIAN/shlibs"
-(cd "$work" && dpkg-gensymbols -plibnopoll0 -v"$version" -Plibnopoll0 -Olibnopoll0/DEBIAN/symbols >/dev/null)
-# A package's symbols file has no revision, or a backport could not satisfy it.
-sed -i "s/ $revision/ $version/; s/ Build-Depends.*//" "$work/libnopoll0/DEBIAN/symbols"
+# -c4: each function is in the list of those that programs may depend on, and the reverse.
+(cd "$work" && dpkg-gensymbols -c4 -plibnopoll0 -v"$version" -I"$root/packaging/debian/libnopoll0.symbols" \
+    -Plibnopoll0 -Olibnopoll0/DEBIAN/symbols >/dev/null)
 
+find "$work/libnopoll-dev/usr/share/man" -type f -exec gzip -9n {} +
 examples=$work/libnopoll-dev/usr/share/doc/libnopoll-dev/examples
 install -d "$examples"
 find c-examples -maxdepth 1 \( -name '*.c' -o -name '*.h' \) -exec install -m 644 -t "$examples" {} +
@@ -100,8 +104,8 @@ Section: libdevel
 Priority: optional
 Homepage: https://example.org/libnopoll
 Description: WebSocket (RFC 6455) for C programs - development files
- Headers, static library, pkg-config file and CMake package of libnopoll, which
- has noPoll's API.
+ Headers, static library, man pages, pkg-config file and CMake package of
+ libnopoll, which has noPoll's API.
 EOF
 
 for package in libnopoll0 libnopoll-dev; do

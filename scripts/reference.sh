@@ -1,23 +1,18 @@
 #!/usr/bin/env bash
-# Makes the reference from the header's comments: HTML and man pages. A warning is an error.
+# Makes the reference from the headers' comments: HTML and man pages. A warning is an error.
 #
 #   scripts/reference.sh [DIR]     default: target/reference
 #
-# DIR/html/index.html is where to begin; `man -M DIR/man nopoll_conn_send_text` works, too.
+# DIR/html/index.html is where to begin, or `man -M DIR/man nopoll`; `man -M DIR/man nopoll_conn_new`
+# works, too. SOURCE_DATE_EPOCH gives the pages another date than today's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=${1:-target/reference}
 scripts/need.sh doxygen
+rm -rf "$out/html" "$out/man" "$out/xml"
 mkdir -p "$out"
-(cat docs/reference/Doxyfile; echo "OUTPUT_DIRECTORY = $out") | doxygen -
-# One page per group, one per function.
-pages=$(find "$out/man/man3" -name 'nopoll_*.3' | wc -l)
-functions=$(wc -l < tests/data/exports.txt)
-missing=$(while read -r name; do
-    [ -e "$out/man/man3/$name.3" ] || echo "$name"
-done < tests/data/exports.txt)
-if [ -n "$missing" ]; then
-    echo "no page for:" $missing >&2
-    exit 1
-fi
-echo "$out/html/index.html and $pages man pages for $functions functions"
+(cat docs/reference/Doxyfile; echo "OUTPUT_DIRECTORY = \"$out\"") | doxygen -
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -1)
+python3 docs/reference/man.py "$out/xml" "$out/man" "$version" \
+    "$(date -u -d "@${SOURCE_DATE_EPOCH:-$(date +%s)}" +%F)"
+echo "$out/html/index.html and $(find "$out/man" -type f | wc -l) man pages"

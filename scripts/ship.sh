@@ -22,7 +22,7 @@ run() {
     case $1 in
     recipes) recipes ;;
     deb)
-        scripts/need.sh dpkg-gensymbols=dpkg-dev &&
+        scripts/need.sh dpkg-gensymbols=dpkg-dev doxygen man=man-db lintian &&
             NOPOLL_CARGO_TARGET_DIR="$CARGO_TARGET_DIR" tests/packaging/deb.sh "$CARGO_TARGET_DIR/deb-test"
         ;;
     cargo-c) tests/packaging/cargo-c.sh ;;

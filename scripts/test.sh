@@ -50,7 +50,7 @@ stage() {
 }
 
 install() {
-    scripts/need.sh cmake make clang valgrind pkg-config doxygen g++ openssl \
+    scripts/need.sh cmake make clang valgrind pkg-config doxygen man=man-db g++ openssl \
         /usr/include/openssl/ssl.h=libssl-dev /usr/include/zlib.h=zlib1g-dev &&
         # clang's sanitizer runtimes come in a package of their own.
         scripts/need.sh "/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.asan-*.a=libclang-rt-$(
@@ -66,7 +66,7 @@ clippy() {
 rust() { cargo build -q --release && cargo test -q; }
 docs() { RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc -q --no-deps --document-private-items; }
 quirks() { scripts/quirks.py --check; }
-reference() { scripts/reference.sh "$CARGO_TARGET_DIR/reference"; }
+reference() { tests/man/run.sh "$CARGO_TARGET_DIR/reference"; }
 documents() { NOPOLL_CARGO_TARGET_DIR="$CARGO_TARGET_DIR" python3 tests/docs/run.py --work "$CARGO_TARGET_DIR/docs-run"; }
 suite() {
     cargo build -q --release &&

@@ -78,6 +78,22 @@ fn every_listed_function_is_declared_in_nopoll_h() {
 }
 
 #[test]
+fn the_symbols_file_of_the_debian_package_lists_them() {
+    let file = root().join("packaging/debian/libnopoll0.symbols");
+    let symbols = fs::read_to_string(file).expect("the symbols file");
+    let mut lines = symbols.lines();
+    assert_eq!(
+        lines.next(),
+        Some("libnopoll.so.0 libnopoll0 #MINVER#"),
+        "soname and package"
+    );
+    let names: Vec<&str> = lines
+        .map(|line| line.trim().split_once("@Base ").expect("a symbol").0)
+        .collect();
+    assert_same(&names);
+}
+
+#[test]
 fn the_library_goes_by_the_name_programs_were_linked_with() {
     let dynamic = output("readelf", &["-dW"]);
     assert!(

@@ -1,5 +1,10 @@
 #!/usr/bin/env python3
-"""Doxygen's view of a header: the headings between functions become groups, one page each."""
+"""Doxygen's view of a header: the headings between functions become groups, one page each.
+
+pages.txt beside this file gives each heading the name of its page. Several pages of one name can't
+be: those of functions have the functions' names.
+"""
+import pathlib
 import re
 import sys
 
@@ -7,27 +12,39 @@ HEADING = re.compile(r"^/\*\n((?: \*.*\n)+?) \*/\n", re.M)
 LINE = "=========="
 
 
-def main():
-    text = open(sys.argv[1]).read()
-    open_group = False
+def pages():
+    """The names of the pages, by title."""
+    rows = (pathlib.Path(__file__).parent / "pages.txt").read_text().splitlines()
+    return {title: name for name, title in (row.split(None, 1) for row in rows)}
+
+
+def groups(text):
+    left = pages()
+    end = ""
 
     def group(found):
-        nonlocal open_group
+        nonlocal end
         words = " ".join(line[3:].strip() for line in found.group(1).splitlines()).strip()
-        if found.start() == 0 or not words or LINE in words or not sys.argv[1].endswith("nopoll.h"):
+        if found.start() == 0 or LINE in words:
             return found.group(0)
-        title = words.partition(". ")[0]
-        title = re.split(r",|: the", title)[0]
-        slug = re.sub(r"\W+", "_", title.lower()).strip("_").replace("nopoll_", "")
-        end = "/** @} */\n" if open_group else ""
-        open_group = True
-        return f"{end}/** @defgroup nopoll_{slug} {title.rstrip('.')}\n * {words}\n * @{{ */\n"
+        title = max((title for title in left if words.startswith(title)), key=len, default=None)
+        if title is None:
+            sys.exit(f"docs/reference/pages.txt has no page for: {words}")
+        begin = f"{end}/** @defgroup {left.pop(title)} {title}\n * {words}\n * @{{ */\n"
+        end = "/** @} */\n"
+        return begin
 
     text = HEADING.sub(group, text)
-    if open_group:
-        at = text.rindex("END_C_DECLS")
-        text = text[:at] + "/** @} */\n" + text[at:]
-    sys.stdout.write(text)
+    if left:
+        sys.exit(f"docs/reference/pages.txt: no heading begins with: {', '.join(left)}")
+    at = text.rindex("END_C_DECLS")
+    return text[:at] + end + text[at:]
+
+
+def main():
+    header = pathlib.Path(sys.argv[1])
+    text = header.read_text()
+    sys.stdout.write(groups(text) if header.name == "nopoll.h" else text)
 
 
 main()

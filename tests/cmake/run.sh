@@ -12,24 +12,10 @@ export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target}"
 work=$CARGO_TARGET_DIR/cmake-test
 build=$CARGO_TARGET_DIR/cmake/plain
 prefix=$work/prefix
-log=$work/log
-passed=0 failed=0
 rm -rf "$work"
 mkdir -p "$work"
 
-# check WHAT COMMAND...: counts, and shows the output of what failed.
-check() {
-    local what=$1
-    shift
-    if "$@" >"$log" 2>&1; then
-        passed=$((passed + 1))
-        echo "ok   $what"
-    else
-        failed=$((failed + 1))
-        echo "FAIL $what"
-        sed 's/^/     /' "$log"
-    fi
-}
+. tests/checks.sh
 refuses() { ! "$@"; }
 says() { # says TEXT COMMAND...: fails, and the output names the reason
     local text=$1 output
@@ -108,6 +94,17 @@ staged() {
 check "DESTDIR is honoured" staged
 check "building again has cargo look and copies nothing" test -z \
     "$(touch "$work/before" && cmake --build "$build" >/dev/null 2>&1 && find "$build" -name 'libnopoll.*' -type f -newer "$work/before")"
+
+manual() {
+    cmake -S . -B "$work/manual" -DNOPOLL_CARGO_TARGET_DIR="$CARGO_TARGET_DIR" -DNOPOLL_BUILD_MAN=ON &&
+        cmake --build "$work/manual" -j2 &&
+        cmake --install "$work/manual" --prefix "$work/manual-prefix" --component development &&
+        diff <(cd "$work/manual-prefix/share/man" && find . -type f | LC_ALL=C sort) \
+            <(cd "$work/manual/reference/man" && find . -type f | LC_ALL=C sort) &&
+        [ "$(man -M "$work/manual-prefix/share/man" -w nopoll_conn_new)" = \
+            "$work/manual-prefix/share/man/man3/nopoll_conn_connect.3" ]
+}
+check "NOPOLL_BUILD_MAN=ON installs the man pages, and man finds them" manual
 
 # -- find_package ---------------------------------------------------------------------------------
 
@@ -247,5 +244,4 @@ check "cross-compiling without a target is refused" \
 check "neither shared nor static is refused" \
     says 'both off' calls . -DNOPOLL_BUILD_SHARED=OFF -DNOPOLL_BUILD_STATIC=OFF
 
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ]
+verdict

@@ -12,12 +12,7 @@ export PATH="$target/tools/bin:$PATH"
 command -v cargo-cinstall >/dev/null ||
     cargo install -q cargo-c --version 0.10.24+cargo-0.98.0 --locked --root "$target/tools"
 cargo cinstall --release --locked --prefix "$work/usr" --libdir lib >/dev/null
-passed=0 failed=0
-check() {
-    local what=$1
-    shift
-    if "$@" > "$work/log" 2>&1; then passed=$((passed + 1)); echo "ok   $what"; else failed=$((failed + 1)); echo "FAIL $what"; tail -5 "$work/log"; fi
-}
+. tests/checks.sh
 export PKG_CONFIG_PATH=$work/usr/lib/pkgconfig
 cat > "$work/main.c" <<'EOF'
 #include <nopoll.h>
@@ -36,5 +31,4 @@ check "cargo cinstall: a program, shared" bash -c \
     "cd '$work' && cc main.c -o a \$(pkg-config --cflags --libs nopoll) && LD_LIBRARY_PATH=usr/lib ./a"
 check "cargo cinstall: a program, static" bash -c \
     "cd '$work' && cc main.c -o b \$(pkg-config --cflags nopoll) usr/lib/libnopoll.a \$(pkg-config --static --libs-only-l nopoll | sed 's/-lnopoll//') && ./b"
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+verdict

@@ -9,7 +9,7 @@ use crate::ffi::boundary::boundary;
 use crate::ffi::convert::{Handle, text};
 
 /// Adds a public key that the server of a TLS client may have: the base64 of the SHA-256 hash of
-/// its SubjectPublicKeyInfo, as in
+/// its SubjectPublicKeyInfo, as in:
 ///
 ///     openssl x509 -in server.pem -noout -pubkey | openssl pkey -pubin -outform der |
 ///       openssl dgst -sha256 -binary | base64
