@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Everything scripts/test.sh does, and what takes longer: all cases of the Autobahn suite, whose
-# outcome is written to docs/autobahn.md, packages and other machines (docs/ship-results.md).
+# outcome is written to docs/autobahn.md, sanitizers in the library itself, the coverage of the fuzzers,
+# packages and other machines (docs/ship-results.md).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}" NOPOLL_REQUIRE_AUTOBAHN=1
@@ -11,6 +12,11 @@ python3 tests/autobahn/run.py --lib "$CARGO_TARGET_DIR/release" --include includ
     --summary docs/autobahn.md
 python3 tests/autobahn/run.py --lib "$CARGO_TARGET_DIR/release" --include include --cases basic \
     --tls --summary docs/autobahn.md
+
+# The library instrumented itself, and what the fuzzers' inputs reach.
+scripts/sanitize.sh address
+scripts/sanitize.sh thread
+scripts/fuzz_coverage.sh
 
 # Packages, each way of installing that takes longer, and other machines.
 scripts/ship.sh

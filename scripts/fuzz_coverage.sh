@@ -4,13 +4,14 @@
 #   scripts/fuzz_coverage.sh [DIR...]    also the inputs in DIR/TARGET
 #
 # Prints the line coverage of each file and the lines that nothing reached. Needs what
-# scripts/fuzz.sh needs, and the component llvm-tools of the nightly toolchain.
+# scripts/fuzz.sh needs, and the component llvm-tools of the nightly toolchain; without it, says "not run".
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target_dir=${CARGO_TARGET_DIR:-$PWD/target}
 export RUSTUP_TOOLCHAIN=nightly PATH="$target_dir/tools/bin:$PATH"
-triple=$(rustc -vV | sed -n 's/^host: //p')
-tools=$(rustc --print sysroot)/lib/rustlib/$triple/bin
+triple=$(rustc -vV 2>/dev/null | sed -n 's/^host: //p') || true
+tools=$(rustc --print sysroot 2>/dev/null)/lib/rustlib/$triple/bin || true
+[ -x "$tools/llvm-profdata" ] || { echo "fuzz coverage: not run: no nightly Rust with llvm-tools"; exit 0; }
 profiles=$target_dir/fuzz-profiles
 rm -rf "$profiles"
 mkdir -p "$profiles"

@@ -38,7 +38,7 @@ done
 {
     echo "# Packages and other machines: results"
     echo
-    echo "Written by \`scripts/ship.sh${*:+ $*}\` on $(date -u +%F), with $(rustc --version), $(gcc --version | head -1)," \
+    echo "Written by \`scripts/ship.sh${*:+ $*}\`, a longer job, on $(date -u +%F), with $(rustc --version), $(gcc --version | head -1)," \
         "$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release), $(cmake --version | head -1)."
     for part in "${parts[@]}"; do
         printf '\n## %s\n\n' "$part"

@@ -50,7 +50,7 @@ stage() {
 }
 
 install() {
-    scripts/need.sh cmake make clang valgrind pkg-config doxygen man=man-db g++ openssl \
+    scripts/need.sh cmake make clang valgrind strace pkg-config doxygen man=man-db g++ openssl \
         /usr/include/openssl/ssl.h=libssl-dev /usr/include/zlib.h=zlib1g-dev &&
         # clang's sanitizer runtimes come in a package of their own.
         scripts/need.sh "/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.asan-*.a=libclang-rt-$(
@@ -67,7 +67,12 @@ rust() { cargo build -q --release && cargo test -q; }
 docs() { RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc -q --no-deps --document-private-items; }
 quirks() { scripts/quirks.py --check; }
 reference() { tests/man/run.sh "$CARGO_TARGET_DIR/reference"; }
-documents() { NOPOLL_CARGO_TARGET_DIR="$CARGO_TARGET_DIR" python3 tests/docs/run.py --work "$CARGO_TARGET_DIR/docs-run"; }
+# The commands that documents show; the benchmark as far as it is quick.
+documents() {
+    python3 tests/docs/commands_test.py && python3 tests/docs/commands.py &&
+        NOPOLL_CARGO_TARGET_DIR="$CARGO_TARGET_DIR" python3 tests/docs/run.py --work "$CARGO_TARGET_DIR/docs-run" &&
+        scripts/bench.sh --quick P9
+}
 suite() {
     cargo build -q --release &&
         python3 tests/c/run.py --lib "$CARGO_TARGET_DIR/release" --include include "$@"

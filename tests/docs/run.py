@@ -4,9 +4,11 @@
     run.py [--work DIR] [DOCUMENT...]
 
 A fenced block marked `c` whose first line is a comment with a file name is written to that file; one
-marked `sh` is run by bash. All documents share one directory, a fresh copy of the tree, and one
-shell session, in the order given. The port 8080 of the examples is replaced by a free one, /usr/local by
-a folder of its own. Prints one line per block and "N passed, N failed".
+marked `sh` is run by bash. After the blocks of a document come the commands of its text that
+commands.txt leaves to us ("here"); what its reader has already is made by a script in before/. All
+documents share one directory, a fresh copy of the tree, and one shell session, in the order given. The
+ports of the examples are replaced by free ones, /usr/local by a folder of its own. Prints one line per
+block or command and "N passed, N failed".
 """
 import argparse
 import os
@@ -17,10 +19,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = ["README.md", "docs/first-server.md", "docs/own-event-loop.md", "docs/threads.md",
-             "docs/tls.md"]
-BLOCK = re.compile(r"^```(c|sh)\n(.*?)^```$", re.M | re.S)
+from commands import DOCUMENTS, typed
+from document import ROOT, blocks
+
+BEFORE = Path(__file__).with_name("before")
+PORTS = ["8080", "8443"]
 NAME = re.compile(r"/\* (\S+\.(?:c|h)) \*/\n")
 SECONDS = 900
 
@@ -45,8 +48,10 @@ def copy_tree(work):
 
 
 def installed(prefix):
-    """The environment in which what is installed there is found."""
-    return {**os.environ, "PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig", "LD_LIBRARY_PATH": f"{prefix}/lib"}
+    """The environment in which what is installed there is found, as it is in /usr/local."""
+    lib = f"{prefix}/lib"
+    return {**os.environ, "PKG_CONFIG_PATH": f"{lib}/pkgconfig", "CMAKE_PREFIX_PATH": str(prefix),
+            "LIBRARY_PATH": lib, "LD_LIBRARY_PATH": lib}
 
 
 class Shell:
@@ -61,8 +66,10 @@ class Shell:
         self.status = work / "status"
 
     def run(self, text):
+        if self.process.poll() is not None:
+            return False
         self.status.unlink(missing_ok=True)
-        # A failing line ends the block, not the session; what it exported stays.
+        # A failing line ends the session. What a block exports stays.
         text = f"set -e\n{text}\n"
         body = work_file(self.status.parent / "block.sh", text)
         self.process.stdin.write(
@@ -95,6 +102,26 @@ def work_file(path, text):
     return path
 
 
+def steps(name, work):
+    """(what it is, kind, text) of all that is done for a document."""
+    before = BEFORE / (name.removesuffix(".md").replace("/", "-") + ".sh")
+    if before.exists():
+        yield f"before: {before.name}", "sh", before.read_text()
+    for number, (kind, text) in enumerate(blocks((ROOT / name).read_text()), 1):
+        if kind in ("c", "sh"):
+            yield f"block {number}: " + text.split("\n", 1)[0], kind, text
+    for command in typed(name):
+        yield f"command: {command}", "sh", f"cd '{work}'\n{command}"
+
+
+def write_c(work, text):
+    """Whether the block says which file it is."""
+    name = NAME.match(text)
+    if name:
+        (work / name.group(1)).write_text(text)
+    return bool(name)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--work", type=Path, default=ROOT / "target/docs-run")
@@ -105,19 +132,16 @@ def main():
     shell = Shell(work)
     passed = failed = 0
     for name in args.documents or DOCUMENTS:
-        port = str(free_port())
-        for number, (kind, text) in enumerate(BLOCK.findall((ROOT / name).read_text()), 1):
-            text = text.replace("8080", port).replace("/usr/local", str(work / "inst"))
+        replacements = {port: str(free_port()) for port in PORTS} | {"/usr/local": str(work / "inst")}
+        shell.run(f"cd '{work}'")
+        for what, kind, text in steps(name, work):
+            for old, new in replacements.items():
+                text = text.replace(old, new)
             if kind == "c":
-                file = NAME.match(text)
-                ok = bool(file)
-                what = file.group(1) if file else "a C block without a name"
-                if file:
-                    (work / file.group(1)).write_text(text)
+                ok = write_c(work, text)
             else:
-                ok = shell.process.poll() is None and shell.run(text)
-                what = text.split("\n", 1)[0]
-            print(f"{'ok  ' if ok else 'FAIL'} {name} block {number}: {what}", flush=True)
+                ok = shell.run(text)
+            print(f"{'ok  ' if ok else 'FAIL'} {name} {what}", flush=True)
             passed, failed = passed + ok, failed + (not ok)
     shell.close()
     if failed:
