@@ -5,17 +5,23 @@
  *
  * Prints "listening PORT". Each client is greeted with a text message of lines "host VALUE",
  * "real-ip VALUE", "url VALUE", "origin VALUE" ("-" for none). Messages come back; the text "close CODE
- * REASON" has it close with that. When a connection ends it prints "closed STATUS REASON".
+ * REASON" has it close with that. A client that asked for /kept gets a ping every half second. When a
+ * connection ends it prints "closed STATUS REASON: WHY".
  */
 #include <nopoll.h>
 
 #include <signal.h>
 
+/* Between two pings, in µs. */
+#define PING_INTERVAL 500000
+
 static noPollCtx *ctx;
+static volatile nopoll_bool over;
 
 static void quit (int sig)
 {
   (void) sig;
+  over = nopoll_true;
   nopoll_loop_stop (ctx);
 }
 
@@ -28,8 +34,8 @@ static void on_close (noPollCtx *c, noPollConn *conn, noPollPtr data)
 {
   (void) c;
   (void) data;
-  printf ("closed %d %s\n", nopoll_conn_get_close_status (conn),
-          some (nopoll_conn_get_close_reason (conn)));
+  printf ("closed %d %s: %s\n", nopoll_conn_get_close_status (conn),
+          some (nopoll_conn_get_close_reason (conn)), nopoll_conn_get_error_text (conn));
   fflush (stdout);
 }
 
@@ -63,6 +69,17 @@ static void on_msg (noPollCtx *c, noPollConn *conn, noPollMsg *msg, noPollPtr da
                             (noPollPtr) content, 0);
 }
 
+static nopoll_bool ping (noPollCtx *c, noPollConn *conn, noPollPtr data)
+{
+  const char *url = nopoll_conn_get_requested_url (conn);
+
+  (void) c;
+  (void) data;
+  if (url != NULL && strcmp (url, "/kept") == 0 && nopoll_conn_is_ready (conn))
+    nopoll_conn_send_ping (conn);
+  return nopoll_false;
+}
+
 int main (void)
 {
   noPollConnOpts *opts = nopoll_conn_opts_new ();
@@ -82,7 +99,10 @@ int main (void)
   getsockname (nopoll_conn_socket (listener), (struct sockaddr *) &address, &size);
   printf ("listening %d\n", ntohs (address.sin_port));
   fflush (stdout);
-  nopoll_loop_wait (ctx, 0);
+  while (!over) {
+    nopoll_loop_wait (ctx, PING_INTERVAL);
+    nopoll_ctx_foreach_conn (ctx, ping, NULL);
+  }
   nopoll_conn_close (listener);
   nopoll_ctx_unref (ctx);
   return 0;

@@ -83,7 +83,8 @@ def ensure_proxies():
     # Debian keeps programs that serve where not everybody's PATH goes.
     os.environ["PATH"] += ":/usr/sbin"
     need("nginx", "haproxy", "lighttpd", "apache2",
-         "/usr/lib/lighttpd/mod_openssl.so=lighttpd-mod-openssl", "openssl")
+         "/usr/lib/lighttpd/mod_openssl.so=lighttpd-mod-openssl",
+         "/usr/lib/lighttpd/mod_magnet.so=lighttpd-modules-lua", "openssl")
 
 
 def build_peers():

@@ -12,6 +12,10 @@ from peers import Peer, listening
 
 FOLDER = TARGET / "interop" / "proxies"
 HOST = "proxy.example"
+# Seconds that a proxy waits before it ends a connection on which nothing happens: as good as never, and
+# a few times as long as behind.c lets pass between pings.
+LONG_IDLE = 60
+SHORT_IDLE = 3
 
 
 def free_port():
@@ -47,7 +51,7 @@ def certificate():
     return files
 
 
-def nginx(folder, plain, tls, back):
+def nginx(folder, plain, tls, back, idle):
     cert, key, _ = certificate()
     location = f"""location / {{
       proxy_pass http://127.0.0.1:{back};
@@ -56,6 +60,7 @@ def nginx(folder, plain, tls, back):
       proxy_set_header Connection "upgrade";
       proxy_set_header Host $http_host;
       proxy_set_header X-Real-IP $remote_addr;
+      proxy_read_timeout {idle}s;
     }}"""
     config = folder / "nginx.conf"
     config.write_text(f"""daemon off;
@@ -73,7 +78,7 @@ http {{
     return ["nginx", "-p", folder, "-c", config]
 
 
-def haproxy(folder, plain, tls, back):
+def haproxy(folder, plain, tls, back, idle):
     _, _, both = certificate()
     config = folder / "haproxy.cfg"
     config.write_text(f"""defaults
@@ -81,7 +86,7 @@ def haproxy(folder, plain, tls, back):
   timeout connect 5s
   timeout client 60s
   timeout server 60s
-  timeout tunnel 1h
+  timeout tunnel {idle}s
 frontend all
   bind 127.0.0.1:{plain}
   bind 127.0.0.1:{tls} ssl crt {both}
@@ -93,16 +98,19 @@ backend servers
     return ["haproxy", "-db", "-f", config]
 
 
-def lighttpd(folder, plain, tls, back):
+def lighttpd(folder, plain, tls, back, idle):
     _, _, both = certificate()
     config = folder / "lighttpd.conf"
-    # It has no variable for the peer's address that a request header could be set from.
-    config.write_text(f"""server.modules = ("mod_proxy", "mod_openssl")
+    # It has no variable for the peer's address that a request header could be set from, but a script has.
+    script = folder / "real-ip.lua"
+    script.write_text('lighty.r.req_header["X-Real-IP"] = lighty.r.req_attr["request.remote-addr"]\n')
+    config.write_text(f"""server.modules = ("mod_magnet", "mod_proxy", "mod_openssl")
+magnet.attract-raw-url-to = ("{script}")
 server.document-root = "{folder}"
 server.bind = "127.0.0.1"
 server.port = {plain}
 server.errorlog = "{folder}/error.log"
-proxy.server = ("" => (("host" => "127.0.0.1", "port" => {back})))
+proxy.server = ("" => (("host" => "127.0.0.1", "port" => {back}, "read-timeout" => {idle}, "write-timeout" => {idle})))
 proxy.header = ("upgrade" => "enable")
 $SERVER["socket"] == "127.0.0.1:{tls}" {{
   ssl.engine = "enable"
@@ -112,19 +120,20 @@ $SERVER["socket"] == "127.0.0.1:{tls}" {{
     return ["lighttpd", "-D", "-f", config]
 
 
-def apache(folder, plain, tls, back):
+def apache(folder, plain, tls, back, idle):
     cert, key, _ = certificate()
     config = folder / "apache.conf"
     modules = "\n".join(f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so"
                         for name in ("mpm_event", "authz_core", "headers", "proxy", "proxy_http", "ssl"))
     through = f"""ProxyPreserveHost On
-  ProxyPass / http://127.0.0.1:{back}/ upgrade=websocket
+  ProxyPass / http://127.0.0.1:{back}/ upgrade=websocket timeout={idle}
   RequestHeader set X-Real-IP expr=%{{REMOTE_ADDR}}"""
     config.write_text(f"""{modules}
 ServerRoot {folder}
 ServerName {HOST}
 PidFile {folder}/pid
 ErrorLog {folder}/error.log
+Timeout {idle}
 DefaultRuntimeDir {folder}
 User www-data
 Group www-data
@@ -146,15 +155,16 @@ Listen 127.0.0.1:{tls}
 PROXIES = {"nginx": nginx, "HAProxy": haproxy, "lighttpd": lighttpd, "Apache": apache}
 
 
-def start(bench, name, back):
-    """A proxy in front of a port of loopback; its plain port and that with TLS."""
+def start(bench, name, back, idle=LONG_IDLE):
+    """A proxy in front of a port of loopback that ends what is idle for so many seconds; its plain port
+    and that with TLS."""
     # A port that was free may be taken before the proxy binds it.
     for _ in range(3):
         plain, tls = free_port(), free_port()
         folder = FOLDER / f"{name}-{plain}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        proxy = bench.start(*PROXIES[name](folder, plain, tls, back)).process
+        proxy = bench.start(*PROXIES[name](folder, plain, tls, back, idle)).process
         wait_until(lambda: proxy.poll() is not None or accepts(plain) and accepts(tls),
                    f"{name} doesn't listen")
         if proxy.poll() is None:
@@ -163,7 +173,7 @@ def start(bench, name, back):
 
 
 def server_behind(name):
-    @test(f"C server behind {name}: headers, sizes, a pause, close codes; plain and TLS")
+    @test(f"C server behind {name}: headers, sizes, close codes; plain and TLS")
     def run(bench):
         server = bench.program("behind")
         back = server.expect(r"listening (\d+)").group(1)
@@ -175,11 +185,10 @@ def server_behind(name):
             host = url.split("/")[2]
             check(f"host {host};" in greeting, f"Host: {greeting}")
             check("url /a/path?x=1;" in greeting, f"target: {greeting}")
-            if name != "lighttpd":
-                check("real-ip 127.0.0.1;" in greeting, f"X-Real-IP: {greeting}")
+            check("real-ip 127.0.0.1;" in greeting, f"X-Real-IP: {greeting}")
             client.expect("echoed")
             # Each side's code and reason reach the other through the proxy.
-            server.expect("closed 4001 we go")
+            server.expect("closed 4001 we go: .*")
             client.expect("closed 4002 you go")
             server.line()
             client.ends_well()
@@ -206,6 +215,38 @@ def client_through(name):
         server.end()
 
 
+def idle_behind(name):
+    @test(f"{name} ends what is idle, and both its ends are told, but not what this library pings")
+    def run(bench):
+        server = bench.program("behind")
+        back = server.expect(r"listening (\d+)").group(1)
+        plain, _ = start(bench, name, back, SHORT_IDLE)
+
+        def idle_client(kind, path):
+            client = Peer(bench, kind, "connect", "127.0.0.1", str(plain), path)
+            client.is_open()
+            client.process.expect("message text .*")
+            return client
+
+        # The one that lives is the older one.
+        kept, dropped = idle_client("websockets", "/kept"), idle_client("C", "/idle")
+        dropped.is_closed(1006)
+        server.expect(r"closed 1006 -: (the peer closed the connection|Connection reset by peer .*)")
+        kept.send("still here")
+        pings = 0
+        while (event := kept.process.line()) == "ping ":
+            pings += 1
+        check(pings > 0, "the server didn't ping")
+        equal(event, f"message text {b'still here'.hex()}", "what comes back")
+        kept.close(4004)
+        server.expect("closed 4004 .*")
+        kept.end()
+        dropped.end()
+        server.interrupt()
+        server.ends_well()
+
+
 for proxy in PROXIES:
     server_behind(proxy)
     client_through(proxy)
+    idle_behind(proxy)
