@@ -2,16 +2,16 @@
 # Packages, each way of installing that takes longer, and other machines. What came out, and when, is
 # written to docs/ship-results.md.
 #
-#   scripts/ship.sh [PART...]     recipes deb cargo-c aarch64 armv7 musl; all of them
+#   scripts/ship.sh [PART...]     recipes deb cargo-c small aarch64 armv7 musl; all of them
 #
-# Needs a Debian system and root for all but recipes and cargo-c.
+# Needs a Debian system and root for deb and the other machines.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
 logs=$CARGO_TARGET_DIR/ship-logs
 mkdir -p "$logs"
 parts=("$@")
-[ $# -gt 0 ] || parts=(recipes deb cargo-c aarch64 armv7 musl)
+[ $# -gt 0 ] || parts=(recipes deb cargo-c small aarch64 armv7 musl)
 
 recipes() {
     local venv=$CARGO_TARGET_DIR/venv-recipes
@@ -26,6 +26,7 @@ run() {
             NOPOLL_CARGO_TARGET_DIR="$CARGO_TARGET_DIR" tests/packaging/deb.sh "$CARGO_TARGET_DIR/deb-test"
         ;;
     cargo-c) tests/packaging/cargo-c.sh ;;
+    small) tests/packaging/small.sh ;;
     *) scripts/cross.sh "$1" ;;
     esac
 }

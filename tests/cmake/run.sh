@@ -239,6 +239,16 @@ check "cargo: without deflate" calls '--no-default-features --features tls *$' -
 check "cargo: further arguments" calls '--offline -j3 *$' '-DNOPOLL_CARGO_FLAGS=--offline;-j3'
 check "cargo: another target, linked by CMake's compiler" \
     calls '^CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=.*/cc' -DNOPOLL_RUST_TARGET=aarch64-unknown-linux-gnu
+small() { # small TEXT ARGUMENT...: how NOPOLL_SMALL calls cargo, on any compiler
+    RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Copt-level=1 calls "$1" -DNOPOLL_SMALL=ON "${@:2}"
+}
+check "cargo: small builds the standard library, for the host" \
+    small "-Zbuild-std=.* --target $(rustc -vV | sed -n 's/^host: //p')"
+check "cargo: small adds to flags that are set" small '^RUSTFLAGS=-Copt-level=1 -C.*inline-threshold'
+check "cargo: small, for another target" small '--target aarch64-unknown-linux-gnu' \
+    -DNOPOLL_RUST_TARGET=aarch64-unknown-linux-gnu
+small_on_stable() { env -u RUSTC_BOOTSTRAP RUSTUP_TOOLCHAIN=stable cmake -S . -B "$work/stable" -DNOPOLL_SMALL=ON; }
+check "small says that it wants a nightly Rust" says 'RUSTC_BOOTSTRAP=1' small_on_stable
 check "cross-compiling without a target is refused" \
     says 'NOPOLL_RUST_TARGET' calls . -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64
 check "neither shared nor static is refused" \
