@@ -67,9 +67,10 @@ rust() { cargo build -q --release && cargo test -q; }
 docs() { RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc -q --no-deps --document-private-items; }
 quirks() { scripts/quirks.py --check; }
 reference() { tests/man/run.sh "$CARGO_TARGET_DIR/reference"; }
-# The commands that documents show; the benchmark as far as it is quick.
+# The commands that documents show, and their links; the benchmark as far as it is quick.
 documents() {
     python3 tests/docs/commands_test.py && python3 tests/docs/commands.py &&
+        python3 tests/docs/links.py &&
         NOPOLL_CARGO_TARGET_DIR="$CARGO_TARGET_DIR" python3 tests/docs/run.py --work "$CARGO_TARGET_DIR/docs-run" &&
         scripts/bench.sh --quick P9
 }

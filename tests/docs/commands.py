@@ -8,11 +8,10 @@ document, stands in commands.txt, with who runs it. Fails for commands that don'
 command no document shows any more, and for entries that aren't true. Prints "N passed, N failed".
 """
 import re
-import subprocess
 import sys
 from pathlib import Path
 
-from document import ROOT, commands
+from document import ROOT, commands, documents
 
 LIST = Path(__file__).with_name("commands.txt")
 # Documents whose shell blocks run.py runs, in this order, as one session.
@@ -114,10 +113,10 @@ def same(entry, command):
     return command == entry or (entry.endswith(" *") and f"{command} ".startswith(entry[:-1]))
 
 
-def check(documents, entries, run=DOCUMENTS, read=read):
+def check(texts, entries, run=DOCUMENTS, read=read):
     """(what was checked, what is wrong with it or None) for each command and each entry."""
     used = set()
-    for name, text in documents.items():
+    for name, text in texts.items():
         own = entries.get("*", {}) | entries.get(name, {})
         shown = commands(text, executed=("sh",) if name in run else ())
         for command in shown:
@@ -137,10 +136,8 @@ def check(documents, entries, run=DOCUMENTS, read=read):
 
 
 def main():
-    names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.md"], cwd=ROOT, check=True,
-                           capture_output=True, text=True).stdout.split()
     passed = failed = 0
-    for what, trouble in check({name: read(name) for name in names}, listed(LIST.read_text())):
+    for what, trouble in check(documents(), listed(LIST.read_text())):
         passed, failed = passed + (trouble is None), failed + (trouble is not None)
         if trouble:
             print(f"FAIL {what}\n     {trouble}")

@@ -1,5 +1,6 @@
 """What stands in a document: its fenced blocks, and the commands that it shows."""
 import re
+import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,6 +18,13 @@ EXAMPLES = {path.stem for path in (ROOT / "c-examples").rglob("*.c")} - {"suppor
 # Of these the name is enough.
 SCRIPT = re.compile(r"(?:\./|scripts/|tests/\S*\.(?:sh|py)$|\.ci/)[\w./-]+$")
 SETTING = re.compile(r"\w+=\S*$")
+
+
+def documents():
+    """{name: text} of all documents of the project."""
+    names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.md"], cwd=ROOT, check=True,
+                           capture_output=True, text=True).stdout.split()
+    return {name: (ROOT / name).read_text() for name in names if (ROOT / name).exists()}
 
 
 def blocks(text):
