@@ -2,7 +2,7 @@
 # Every check of the project, in order; stops at nothing, fails if anything failed.
 #
 #   scripts/test.sh            everything
-#   scripts/test.sh STAGE...   only these: fmt clippy rust docs quirks reference c-plain c-asan
+#   scripts/test.sh STAGE...   only these: fmt clippy msrv rust docs quirks reference c-plain c-asan
 #                              c-valgrind bare guards cmake documents interop browser demo autobahn fuzz
 #
 # Needs Rust, gcc, Python and Node. Installs the rest (Debian packages when run as root, Python
@@ -62,6 +62,7 @@ clippy() {
     cargo clippy -q --all-targets -- -D warnings &&
         cargo clippy -q --no-default-features --all-targets -- -D warnings
 }
+msrv() { scripts/msrv.sh; }
 # Debug assertions watch over the rules for locks, so the tests are built with them.
 rust() { cargo build -q --release && cargo test -q; }
 docs() { RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc -q --no-deps --document-private-items; }
@@ -125,6 +126,7 @@ run() {
 }
 run fmt fmt
 run clippy clippy
+run msrv msrv
 run rust rust
 run docs docs
 run quirks quirks

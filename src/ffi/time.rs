@@ -39,8 +39,8 @@ pub unsafe extern "C" fn nopoll_timeval_substract(
         let micros = a.tv_usec.wrapping_sub(b.tv_usec);
         let seconds = a.tv_sec.wrapping_sub(b.tv_sec);
         let difference = timeval {
-            tv_sec: seconds.wrapping_add(micros.div_euclid(SECOND)),
-            tv_usec: micros.rem_euclid(SECOND),
+            tv_sec: seconds.wrapping_add(micros.div_euclid(SECOND.into())),
+            tv_usec: micros.rem_euclid(SECOND.into()),
         };
         if result.is_null() {
             return None;
@@ -51,8 +51,8 @@ pub unsafe extern "C" fn nopoll_timeval_substract(
     })
 }
 
-/// One second in the unit of `tv_usec`.
-const SECOND: libc::suseconds_t = 1_000_000;
+/// One second in the unit of `tv_usec`, whose type libc calls by a name that it deprecates on musl.
+const SECOND: i32 = 1_000_000;
 
 /// Returns 1 when `socket` is a possible descriptor (≥ 0), otherwise 0. Whether it is open is not
 /// asked.

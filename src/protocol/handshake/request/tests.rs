@@ -377,9 +377,10 @@ fn requests_are_built_line_by_line() {
     };
     assert_eq!(build_request(&fields), EXAMPLE.as_bytes());
 
+    let config = deflate::Config::default();
     let all = RequestFields {
         cookie: Some(b""),
-        deflate: Some(&deflate::Config::default()),
+        deflate: Some(&config),
         extra: Some(b"\r\nfoo: bar\r\nX: y"),
         ..fields
     };
