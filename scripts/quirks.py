@@ -2,11 +2,13 @@
 """Fills the last column of docs/quirks.md from the tests.
 
     scripts/quirks.py           rewrites the column
-    scripts/quirks.py --check   fails when it is out of date, or a row has no test
+    scripts/quirks.py --check   fails when it is out of date, a row has no test, or a difference is not
+                                in docs/migration.md
 
 A test shows a quirk when the comment right above it names the id (/* M-05, Q17 */, // U-03, # L-12).
 Rows that refer to another one ("see L-12") need none of their own. A cell that begins with a dash is
-left alone: it says why there is no test.
+left alone: it says why there is no test. Rows that are *kept* are no difference; all others are named by
+the migration guide.
 """
 import re
 import sys
@@ -39,6 +41,11 @@ def tests():
                     ids = []
 
 
+def guided():
+    """The ids that the migration guide names."""
+    return set(ID.findall((ROOT / "docs/migration.md").read_text()))
+
+
 def main():
     shown = {}
     for name, file, test in tests():
@@ -47,12 +54,14 @@ def main():
             shown[name].append(entry)
     path = ROOT / "docs/quirks.md"
     old = path.read_text()
-    lines, missing, known = [], [], set()
+    lines, missing, known, differing = [], [], set(), set()
     for line in old.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if len(cells) == 4 and ID.fullmatch(cells[0]):
             name, what, here, test = cells
             known.add(name)
+            if "see " not in what + here.split(":")[0] and not here.startswith("kept"):
+                differing.add(name)
             if not test.startswith("–"):
                 found = shown.get(name, [])
                 test = "<br>".join(found[:MOST])
@@ -64,12 +73,18 @@ def main():
     unknown = sorted(set(shown) - known)
     if unknown:
         print("named by tests, not in the register:", *unknown)
+    guide = guided()
+    untold, strange = sorted(differing - guide), sorted(guide - known)
+    if untold:
+        print("not in docs/migration.md:", *untold)
+    if strange:
+        print("in docs/migration.md, not in the register:", *strange)
     if "--check" in sys.argv[1:]:
         if missing:
             print("no test shows:", *missing)
         if new != old:
             print("docs/quirks.md is out of date: run scripts/quirks.py")
-        return 1 if missing or unknown or new != old else 0
+        return 1 if missing or unknown or untold or strange or new != old else 0
     path.write_text(new)
     print(f"{len(known)} rows, {len(missing)} without a test: {' '.join(missing)}")
     return 0
