@@ -6,13 +6,15 @@
 //! once everything is written, discards what still comes, and closes it soon.
 
 use std::io::IoSlice;
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::api::conn::close::Ending;
+use crate::api::conn::watch::Watch;
 use crate::api::ctx::Ctx;
 use crate::api::meanwhile::Unsent;
-use crate::engine::{self, Engine, fork};
+use crate::engine::{self, Engine, Event, fork};
 use crate::sync::Rare;
 use crate::transport::socket::{self, Fd, Readiness};
 use crate::transport::{Transport, would_block};
@@ -26,11 +28,21 @@ const DISCARD_BYTES: usize = 1024 * 1024;
 /// Without a loop, a closing call waits this long for the peer to take the rest.
 const BLOCKING_TIME: Duration = Duration::from_secs(1);
 
-/// Events of lingering sockets carry this; which one it is doesn't matter.
-pub(crate) const TOKEN: usize = engine::WAKE - 1;
+/// Tokens of lingering sockets have this bit, which those of the registry never have, and the
+/// descriptor's number.
+const LINGERS: usize = 1 << (usize::BITS - 1);
+
+/// Whether it is a lingering socket that something happened to.
+pub(crate) fn concerns(event: &Event) -> bool {
+    event.token & LINGERS != 0 && event.token != engine::WAKE
+}
 
 struct Lingerer {
     fd: Fd,
+    /// The registration with the poll object, at first that of the connection.
+    watch: Option<Watch>,
+    /// Something has happened to it since it last went on.
+    has_news: bool,
     stream: Transport,
     /// TLS has said that nothing follows, or has nothing to say.
     finished: bool,
@@ -41,8 +53,9 @@ struct Lingerer {
     /// Whether to discard at all.
     answer: bool,
     discarded: usize,
+    /// Closed for reading, too: nothing more will ever happen to it.
+    ended: bool,
     deadline: Instant,
-    armed: bool,
     generation: u32,
 }
 
@@ -50,25 +63,10 @@ struct Lingerer {
 pub(crate) struct Lingering(Rare<Lingerer>);
 
 impl Lingerer {
-    fn new(fd: Fd, stream: Transport, bytes: Vec<u8>, answer: bool) -> Self {
-        Self {
-            fd,
-            stream,
-            finished: false,
-            bytes,
-            written: 0,
-            discarding: false,
-            answer,
-            discarded: 0,
-            deadline: Instant::now() + WRITE_TIME,
-            armed: false,
-            generation: fork::generation(),
-        }
-    }
-
-    /// Goes on as far as possible without waiting; true when done.
-    fn step(&mut self) -> bool {
-        while self.written < self.bytes.len() {
+    /// Says what is left to say, as far as possible without waiting; true when there is nothing
+    /// more to do.
+    fn speak(&mut self) -> bool {
+        while self.has_unsent() {
             let rest = IoSlice::new(&self.bytes[self.written..]);
             match self.stream.write(&[rest]) {
                 Ok(n) => self.written += n,
@@ -82,35 +80,78 @@ impl Lingerer {
                 _ => self.finished = true,
             }
         }
-        if !self.answer {
-            return true;
-        }
-        if !self.discarding {
+        if self.answer && !self.discarding {
             socket::shutdown_write(self.fd);
             self.discarding = true;
             self.deadline = Instant::now() + DISCARD_TIME;
         }
-        let mut waste = [0; 16 * 1024];
-        loop {
+        !self.answer
+    }
+
+    /// The same, and takes what the peer has sent; true when done.
+    fn step(&mut self) -> bool {
+        if self.speak() {
+            return true;
+        }
+        while self.discarding && self.discarded <= DISCARD_BYTES {
             // Nobody looks at it: TLS needn't, either.
-            match socket::receive(self.fd, &mut waste, libc::MSG_DONTWAIT) {
-                Ok(0) => return true,
+            match socket::discard(self.fd) {
+                Ok(0) => {
+                    self.ended = true;
+                    return true;
+                }
                 Ok(n) => self.discarded += n,
                 Err(error) => return !would_block(&error),
             }
-            if self.discarded > DISCARD_BYTES {
-                return true;
-            }
         }
+        self.discarding
     }
 
     fn has_unsent(&self) -> bool {
         self.written < self.bytes.len()
     }
 
-    fn close(self, engine: Option<&Engine>) {
-        if let Some(engine) = engine.filter(|_| self.armed) {
-            engine.disarm(self.fd);
+    fn token(&self) -> usize {
+        LINGERS | self.fd.unsigned_abs() as usize
+    }
+
+    /// Has the poll object tell what happens from now on; what is there already is an event.
+    fn arm(&mut self, engine: &Engine) {
+        let (token, both) = (self.token(), !self.discarding);
+        let watch = match self.watch.take() {
+            Some(watch) => watch.pass_on(engine, token, both),
+            None => Watch::begin(engine, self.fd, token, both),
+        };
+        self.watch = watch.ok();
+    }
+
+    /// Goes on if there is news; false when it is closed.
+    fn lives_on(&mut self, engine: &Engine, now: Instant) -> bool {
+        if self.generation != fork::generation() {
+            // A forked child: the bytes are the parent's to write.
+            socket::close_only(self.fd);
+            return false;
+        }
+        let goes_on = mem::take(&mut self.has_news) || self.watch.is_none();
+        if now >= self.deadline || (goes_on && self.step()) {
+            self.close(Some(engine));
+            return false;
+        }
+        if self.watch.is_none() {
+            self.arm(engine);
+        }
+        true
+    }
+
+    fn close(&mut self, engine: Option<&Engine>) {
+        if self.ended {
+            // What is closed in both directions has nothing to tell, to whoever has a duplicate
+            // either: the registration may end with the descriptor.
+            socket::close_only(self.fd);
+            return;
+        }
+        if let (Some(watch), Some(engine)) = (self.watch.take(), engine) {
+            watch.end(engine);
         }
         socket::close(self.fd);
     }
@@ -120,26 +161,44 @@ impl Lingerer {
 pub(crate) fn dispose(
     ctx: &Arc<Ctx>,
     fd: Fd,
+    watch: Option<Watch>,
     stream: Option<Transport>,
     rest: Vec<u8>,
     ending: Ending,
 ) {
-    let answer = ending == Ending::Answer;
     let Some(stream) = stream else {
+        ctx.end_watch(watch);
         socket::close(fd);
         return;
     };
-    let mut lingerer = Lingerer::new(fd, stream, rest, answer);
-    if lingerer.step() {
-        socket::close(fd);
-    } else if ctx.waiting() || (!answer && ending != Ending::Close) {
+    let answer = ending == Ending::Answer;
+    let mut lingerer = Lingerer {
+        fd,
+        watch,
+        has_news: false,
+        stream,
+        finished: false,
+        bytes: rest,
+        written: 0,
+        discarding: false,
+        answer,
+        discarded: 0,
+        ended: false,
+        deadline: Instant::now() + WRITE_TIME,
+        generation: fork::generation(),
+    };
+    let done = lingerer.speak();
+    let stays = ctx.waiting() || (!answer && ending != Ending::Close);
+    if !done && stays {
         Lingering::add(ctx, lingerer);
-    } else {
-        if ending == Ending::Close {
-            write_blocking(&mut lingerer);
-        }
-        socket::close(fd);
+        return;
     }
+    match ending {
+        _ if done => {}
+        Ending::Close => write_blocking(&mut lingerer),
+        _ => _ = lingerer.step(),
+    }
+    lingerer.close(ctx.current_engine().as_deref());
 }
 
 /// Nobody will come back to this socket: waits for the peer for a moment.
@@ -159,58 +218,56 @@ impl Lingering {
         Self(Rare::new())
     }
 
-    fn add(ctx: &Arc<Ctx>, lingerer: Lingerer) {
+    fn add(ctx: &Arc<Ctx>, mut lingerer: Lingerer) {
+        let engine = ctx.current_engine();
         if ctx.ref_count() <= 0 {
             // The context is going away with this connection: no wait will come by.
-            socket::close(lingerer.fd);
+            lingerer.close(engine.as_deref());
             return;
         }
-        let oldest = ctx.lingering.0.with(|list| {
-            let oldest = (list.len() >= MOST).then(|| list.remove(0));
+        ctx.lingering.0.with(|list| {
+            if list.len() >= MOST {
+                list.remove(0).close(engine.as_deref());
+            }
+            // Within the lock: whoever gets the event finds it in the list.
+            if let Some(engine) = &engine {
+                lingerer.arm(engine);
+            }
             list.push(lingerer);
-            oldest
         });
-        if let Some(oldest) = oldest {
-            oldest.close(ctx.current_engine().as_deref());
-        }
         ctx.wake_others();
     }
 
-    /// Has the poll object watch those it doesn't know yet, and goes on with those it knows when it
-    /// had news of one (`woken`) or their time is up. Called by a wait; returns when it has to look
-    /// again.
-    pub(crate) fn drive(&self, engine: &Engine, woken: bool) -> Option<Instant> {
+    /// Remembers whom events concern; [`Self::drive`] goes on with them.
+    pub(crate) fn note(&self, events: &[Event]) {
+        if !events.iter().any(concerns) {
+            return;
+        }
+        self.0.with(|list| {
+            for event in events.iter().filter(|event| concerns(event)) {
+                if let Some(lingerer) = list.iter_mut().find(|l| l.token() == event.token) {
+                    lingerer.has_news = true;
+                }
+            }
+        });
+    }
+
+    /// Goes on with those that there is news of, and ends those whose time is up. Called by a wait;
+    /// returns when it has to look again.
+    pub(crate) fn drive(&self, engine: &Engine) -> Option<Instant> {
         if self.0.is_empty() {
             return None;
         }
         self.0.with(|list| {
             let now = Instant::now();
-            let mut kept = Vec::new();
-            for mut lingerer in list.drain(..) {
-                if lingerer.generation != fork::generation() {
-                    // A forked child: the bytes are the parent's to write.
-                    socket::close_only(lingerer.fd);
-                    continue;
-                }
-                let has_news = woken || !lingerer.armed;
-                if now >= lingerer.deadline || (has_news && lingerer.step()) {
-                    lingerer.close(Some(engine));
-                    continue;
-                }
-                if !lingerer.armed {
-                    lingerer.armed = engine.arm(lingerer.fd, TOKEN, true).is_ok();
-                }
-                kept.push(lingerer);
-            }
-            let next = kept.iter().map(|lingerer| lingerer.deadline).min();
-            *list = kept;
-            next
+            list.retain_mut(|lingerer| lingerer.lives_on(engine, now));
+            list.iter().map(|lingerer| lingerer.deadline).min()
         })
     }
 
     /// Descriptors are short: gives all of them back.
     pub(crate) fn release_all(&self, engine: &Engine) {
-        for lingerer in self.0.take() {
+        for mut lingerer in self.0.take() {
             lingerer.close(Some(engine));
         }
     }

@@ -72,8 +72,9 @@ fn turn(ctx: &Arc<Ctx>, conn: &Arc<Conn>, nested: bool, work: impl FnOnce()) {
 fn accept(ctx: &Arc<Ctx>, listener: &Arc<Conn>) {
     // The program may have made it blocking since the last time.
     socket::take_over_mode(listener.descriptor());
+    let nodelay = socket::passes_nodelay(listener.descriptor());
     for _ in 0..ACCEPTS {
-        match Conn::accept_ready(ctx, listener) {
+        match Conn::accept_ready(ctx, listener, nodelay) {
             Accepted::Some => {}
             Accepted::None | Accepted::Failed => return,
             Accepted::Starved => {

@@ -68,14 +68,13 @@ fn passes(
 ) -> std::io::Result<c_int> {
     let mut events = Vec::new();
     let mut engine = Ctx::engine(ctx)?;
-    let mut linger_news = true;
     loop {
         work.restore();
         Ctx::collect_dead(ctx);
         if !engine.is_ours() {
             engine = Ctx::engine(ctx)?;
         }
-        let linger_until = ctx.lingering.drive(&engine, linger_news);
+        let linger_until = ctx.lingering.drive(&engine);
         let pause = if ctx.looping.ready_count() > 0 || ctx.looping.stopped() {
             Some(Duration::ZERO)
         } else {
@@ -85,7 +84,7 @@ fn passes(
         };
         events.clear();
         engine.wait(pause, &mut events)?;
-        linger_news = events.iter().any(|event| event.token == linger::TOKEN);
+        ctx.lingering.note(&events);
         ctx.note_events(events.iter().filter_map(reason));
         ctx.looping.retry_starved();
         // Whoever becomes ready meanwhile gets the next pass.
@@ -120,7 +119,7 @@ fn finish_ahead(ctx: &Arc<Ctx>) {
 
 /// Whom an event concerns, and why to look there.
 fn reason(event: &Event) -> Option<(Token, Ready)> {
-    if event.token == engine::WAKE || event.token == linger::TOKEN {
+    if event.token == engine::WAKE || linger::concerns(event) {
         // The next turn of the loop looks at what it was woken for.
         return None;
     }

@@ -72,15 +72,16 @@ impl Engine {
         &self.registry
     }
 
-    /// Starts watching a descriptor.
+    /// Starts watching a descriptor: for reading, or for both directions.
     pub(crate) fn arm(&self, fd: Fd, token: usize, both: bool) -> io::Result<()> {
-        let interest = if both {
-            Interest::READABLE | Interest::WRITABLE
-        } else {
-            Interest::READABLE
-        };
         self.registry
-            .register(&mut SourceFd(&fd), Token(token), interest)
+            .register(&mut SourceFd(&fd), Token(token), interest(both))
+    }
+
+    /// Goes on watching it under another token. What it is ready for already is an event.
+    pub(crate) fn rearm(&self, fd: Fd, token: usize, both: bool) -> io::Result<()> {
+        self.registry
+            .reregister(&mut SourceFd(&fd), Token(token), interest(both))
     }
 
     /// Stops watching; must come before the descriptor is closed, because a duplicate would keep
@@ -123,5 +124,13 @@ impl Engine {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             result => result,
         }
+    }
+}
+
+fn interest(both: bool) -> Interest {
+    if both {
+        Interest::READABLE | Interest::WRITABLE
+    } else {
+        Interest::READABLE
     }
 }

@@ -63,6 +63,8 @@ fn prepare(fd: Fd, address: &Address, shared: bool) -> io::Result<()> {
     if shared {
         socket::set_reuse_port(fd)?;
     }
+    // For what is accepted from it; see [`socket::passes_nodelay`].
+    socket::set_nodelay(fd, true);
     if address.bind(fd) != 0 {
         return Err(io::Error::last_os_error());
     }

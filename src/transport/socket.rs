@@ -32,9 +32,30 @@ fn check_size(result: isize) -> io::Result<usize> {
 
 /// `recv`, restarted when interrupted.
 pub(crate) fn receive(fd: Fd, buffer: &mut [u8], flags: c_int) -> io::Result<usize> {
+    // SAFETY: `buffer` is writable for its length.
+    unsafe { receive_at(fd, buffer.as_mut_ptr(), buffer.len(), flags) }
+}
+
+/// Takes some of what has arrived, without waiting, for nobody; 0 is the end of the stream.
+pub(crate) fn discard(fd: Fd) -> io::Result<usize> {
+    let mut waste = [MaybeUninit::<u8>::uninit(); 16 * 1024];
+    // SAFETY: as above.
+    unsafe {
+        receive_at(
+            fd,
+            waste.as_mut_ptr().cast(),
+            waste.len(),
+            libc::MSG_DONTWAIT,
+        )
+    }
+}
+
+/// # Safety
+/// `place` is writable for `size` bytes.
+unsafe fn receive_at(fd: Fd, place: *mut u8, size: usize, flags: c_int) -> io::Result<usize> {
     loop {
-        // SAFETY: `buffer` is writable for its length.
-        let n = unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), flags) };
+        // SAFETY: as this function demands.
+        let n = unsafe { libc::recv(fd, place.cast(), size, flags) };
         match check_size(n) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             result => return result,
@@ -152,6 +173,12 @@ pub fn set_nodelay(fd: Fd, enable: bool) -> bool {
         &c_int::from(enable),
     )
     .is_ok()
+}
+
+/// Whether sockets that are accepted from this one have `TCP_NODELAY` without being told.
+pub(crate) fn passes_nodelay(fd: Fd) -> bool {
+    cfg!(any(target_os = "linux", target_os = "android"))
+        && option::<c_int>(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY).is_ok_and(|value| value != 0)
 }
 
 pub(crate) fn set_reuse_address(fd: Fd) -> io::Result<()> {

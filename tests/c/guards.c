@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/process.h"
 #include "support/wire.h"
 
 static void echo (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr data)
@@ -234,6 +235,11 @@ static long run_until_idle (pid_t child, int (*is_done) (void *), void *data)
   }
 }
 
+static int never_mind (void *data)
+{
+  return 1;
+}
+
 static void serve (int pipe)
 {
   noPollCtx *ctx = nopoll_ctx_new ();
@@ -262,26 +268,54 @@ static int all_have_news (void *data)
   return 1;
 }
 
-TEST (an_echo_takes_a_receive_and_a_send)
+/* An echo server that waits, stopped before its system call. */
+static pid_t start_server (int *port)
 {
-  int fds[CLIENTS], pipes[2], port, status, i, round;
-  long calls = 0;
-  char head[512];
+  int pipes[2];
   pid_t child;
 
   CHECK_INT (pipe (pipes), 0);
   child = fork ();
   if (child == 0)
     serve (pipes[1]);
-  CHECK (read (pipes[0], &port, sizeof port) == sizeof port);
+  CHECK (read (pipes[0], port, sizeof *port) == sizeof *port);
+  close (pipes[0]);
+  close (pipes[1]);
   begin_tracing (child);
+  run_until_idle (child, never_mind, NULL);
+  return child;
+}
+
+static void end_server (pid_t child)
+{
+  kill (child, SIGKILL);
+  waitpid (child, NULL, 0);
+}
+
+/* Connections to it; returns how many calls they took. */
+static long open_all (pid_t child, int port, int *fds)
+{
+  char head[512];
+  long calls;
+  int i;
+
   for (i = 0; i < CLIENTS; i++) {
     fds[i] = wire_connect (port);
     wire_send_request (fds[i], "/", "");
   }
-  run_until_idle (child, all_have_news, fds);
+  calls = run_until_idle (child, all_have_news, fds);
   for (i = 0; i < CLIENTS; i++)
     wire_receive_head (fds[i], head, sizeof head);
+  return calls;
+}
+
+TEST (an_echo_takes_a_receive_and_a_send)
+{
+  int fds[CLIENTS], port, i, round;
+  pid_t child = start_server (&port);
+  long calls = 0;
+
+  open_all (child, port, fds);
   for (round = 0; round < 5; round++) {
     for (i = 0; i < CLIENTS; i++)
       wire_send_frame (fds[i], 0x82, 1, "hello", 5);
@@ -291,17 +325,44 @@ TEST (an_echo_takes_a_receive_and_a_send)
   }
   printf ("%ld system calls for %d echoes\n", calls, 5 * CLIENTS);
   CHECK (calls * 100 <= 205 * 5 * CLIENTS);
-  kill (child, SIGKILL);
-  waitpid (child, &status, 0);
+  end_server (child);
   for (i = 0; i < CLIENTS; i++)
     close (fds[i]);
-  close (pipes[0]);
-  close (pipes[1]);
 }
 
-static int never_mind (void *data)
+/* A process and how many descriptors it shall have left. */
+struct leaving {
+  pid_t child;
+  int descriptors;
+};
+
+static int all_are_gone (void *data)
 {
-  return 1;
+  const struct leaving *leaving = data;
+
+  return process_descriptors_of (leaving->child) <= leaving->descriptors;
+}
+
+/* accept, getpeername, epoll_ctl; recv and send of the request and of the close frame; shutdown,
+ * epoll_ctl, recv of the peer's end, close. */
+TEST (setting_up_and_closing_takes_eleven_system_calls)
+{
+  int fds[CLIENTS], port, i;
+  pid_t child = start_server (&port);
+  struct leaving leaving = { child, process_descriptors_of (child) };
+  long calls = open_all (child, port, fds);
+
+  for (i = 0; i < CLIENTS; i++)
+    wire_send_frame (fds[i], 0x88, 1, "\x03\xe8", 2);
+  calls += run_until_idle (child, all_have_news, fds);
+  for (i = 0; i < CLIENTS; i++) {
+    wire_expect_frame (fds[i], 0x88, 0, "\x03\xe8", 2);
+    close (fds[i]);
+  }
+  calls += run_until_idle (child, all_are_gone, &leaving);
+  printf ("%ld system calls for %d connections\n", calls, CLIENTS);
+  CHECK (calls * 10 <= 115 * CLIENTS);
+  end_server (child);
 }
 
 /* P11: a program with its own poll, and one small masked frame per event. */
@@ -354,4 +415,5 @@ TEST (a_direct_get_msg_takes_two_receives)
 
 TESTS (CASE (a_small_message_takes_one_allocation), CASE (a_message_of_a_batch_takes_no_more),
        CASE (an_idle_connection_takes_800_bytes), CASE (an_echo_takes_a_receive_and_a_send),
+       CASE (setting_up_and_closing_takes_eleven_system_calls),
        CASE (a_direct_get_msg_takes_two_receives))

@@ -51,6 +51,34 @@ TEST (a_loop_half_closes_and_waits_for_the_peer_to_end)
   }
 }
 
+static void stop_on_msg (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr data)
+{
+  nopoll_loop_stop (ctx);
+}
+
+TEST (what_a_stopped_wait_has_heard_of_is_closed_by_the_next)
+{
+  struct wire_pair ending, other;
+  int fd;
+
+  begin (&ending, &fd);
+  wire_open (&other, ending.ctx, 1);
+  nopoll_conn_set_on_msg (other.conn, stop_on_msg, NULL);
+  wire_put (&ending, 0xf1, "", 0);
+  LOOP_UNTIL (ending.ctx, !nopoll_conn_is_ok (ending.conn));
+  /* Both come with the same look at the descriptors. */
+  wire_end (ending.peer);
+  wire_put (&other, 0x81, "stop", 4);
+  wire_await_unread (nopoll_conn_socket (other.conn), 10);
+  CHECK_INT (nopoll_loop_wait (ending.ctx, 0), 0);
+  nopoll_loop_wait (ending.ctx, 1);
+  CHECK (!is_open (fd));
+  nopoll_conn_close (other.conn);
+  nopoll_conn_close (other.listener);
+  close (other.peer);
+  wire_close (&ending);
+}
+
 TEST (a_peer_that_never_ends_is_left_after_two_seconds)
 {
   struct wire_pair pair;
@@ -305,6 +333,7 @@ TEST (no_more_than_256_linger_and_the_oldest_go_first)
 }
 
 TESTS (CASE (a_loop_half_closes_and_waits_for_the_peer_to_end),
+       CASE (what_a_stopped_wait_has_heard_of_is_closed_by_the_next),
        CASE (a_peer_that_never_ends_is_left_after_two_seconds),
        CASE (a_peer_that_goes_on_and_on_is_left_after_a_megabyte),
        CASE (without_a_loop_the_socket_is_closed_at_once),

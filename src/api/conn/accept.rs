@@ -50,7 +50,7 @@ impl Conn {
                     format!("listener, descriptor {listening}: {error}"),
                 )
             })?;
-            let conn = Self::wrap(ctx, listener, fd);
+            let conn = Self::wrap(ctx, listener, fd, false);
             let conn = conn.inspect_err(|_| socket::close_only(fd))?;
             Ok(((ctx, listener), conn))
         });
@@ -58,15 +58,15 @@ impl Conn {
     }
 
     /// As [`Self::accept`], for the loop: never waits, because the loop has seen to the listener's
-    /// mode.
-    pub(crate) fn accept_ready(ctx: &Arc<Ctx>, listener: &Arc<Self>) -> Accepted {
+    /// mode, and to whether it [passes TCP_NODELAY on](socket::passes_nodelay).
+    pub(crate) fn accept_ready(ctx: &Arc<Ctx>, listener: &Arc<Self>, nodelay: bool) -> Accepted {
         let listening = listener.descriptor();
         if listening == -1 {
             return Accepted::Failed;
         }
         match socket::accept(listening) {
             Ok(fd) => {
-                match Self::wrap(ctx, listener, fd) {
+                match Self::wrap(ctx, listener, fd, nodelay) {
                     Ok(conn) => drop(Self::complete(ctx, listener, &conn)),
                     Err(failure) => {
                         failure.tell(Some(ctx), "can't accept");
@@ -102,7 +102,7 @@ impl Conn {
         fd: c_int,
     ) -> Option<Arc<Self>> {
         let wrapped = accepting(ctx, listener).and_then(|(ctx, listener)| {
-            let conn = Self::wrap(ctx, listener, fd)?;
+            let conn = Self::wrap(ctx, listener, fd, false)?;
             socket::set_blocking(fd, true);
             Ok(((ctx, listener), conn))
         });
@@ -224,13 +224,22 @@ impl Conn {
         }
     }
 
-    /// The object of a socket that `listener` accepted, registered but not yet served.
-    fn wrap(ctx: &Arc<Ctx>, listener: &Arc<Self>, fd: Fd) -> Result<Arc<Self>, Failure> {
+    /// The object of a socket that `listener` accepted, registered but not yet served. With
+    /// `nodelay` the socket has TCP_NODELAY already.
+    fn wrap(
+        ctx: &Arc<Ctx>,
+        listener: &Arc<Self>,
+        fd: Fd,
+        nodelay: bool,
+    ) -> Result<Arc<Self>, Failure> {
         if fd <= 0 {
             return Err(unusable(fd));
         }
+        // `accept` could tell the address, too, but not that this peer has reset it meanwhile.
         let peer = socket::peer(fd).map_err(|error| no_peer(fd, &error))?;
-        socket::set_nodelay(fd, true);
+        if !nodelay {
+            socket::set_nodelay(fd, true);
+        }
         let conn = Self::accepted(ctx, fd, &peer);
         // The loop must not read before on_accept has seen it.
         conn.hidden.store(true, Ordering::Release);

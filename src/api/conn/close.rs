@@ -129,15 +129,17 @@ impl Conn {
             this.window.handshake_ok.store(0, Ordering::Release);
             (fd, link.end())
         };
-        this.ctx.disarm(this);
+        let watch = this.take_watch();
         this.ctx.note_dead(this);
-        if fd == -1 {
+        if fd != -1 && ending != Ending::Lost && !this.is(Role::Listener) {
+            linger::dispose(&this.ctx, fd, watch, stream, rest, ending);
             return true;
         }
-        match ending {
-            _ if this.is(Role::Listener) => socket::close_only(fd),
-            Ending::Lost => socket::forget_mode(fd),
-            _ => linger::dispose(&this.ctx, fd, stream, rest, ending),
+        this.ctx.end_watch(watch);
+        if ending == Ending::Lost {
+            socket::forget_mode(fd);
+        } else if fd != -1 {
+            socket::close_only(fd);
         }
         true
     }

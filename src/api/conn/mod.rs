@@ -37,7 +37,7 @@ mod texts;
 mod tls;
 pub(crate) mod turn;
 mod wait;
-mod watch;
+pub(crate) mod watch;
 mod write;
 
 use std::ffi::{CString, c_char, c_int, c_void};

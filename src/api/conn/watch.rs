@@ -14,8 +14,8 @@ use crate::sync::relock;
 use crate::transport::patience::Patience;
 use crate::transport::socket::{self, Fd, Readiness};
 
-/// The registration with the poll object of one process.
-struct Watch {
+/// The registration of a descriptor with the poll object of one process.
+pub(crate) struct Watch {
     fd: Fd,
     /// A descriptor of our own was registered: the number itself already was, for another object.
     duplicate: Option<Fd>,
@@ -23,9 +23,43 @@ struct Watch {
 }
 
 impl Watch {
+    /// Starts watching a descriptor: for reading, or for both directions.
+    pub(crate) fn begin(engine: &Engine, fd: Fd, token: usize, both: bool) -> io::Result<Self> {
+        let mut watch = Self {
+            fd,
+            duplicate: None,
+            generation: fork::generation(),
+        };
+        match engine.arm(fd, token, both) {
+            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {
+                let duplicate = *watch.duplicate.insert(socket::duplicate(fd)?);
+                engine.arm(duplicate, token, both)?;
+            }
+            result => result?,
+        }
+        Ok(watch)
+    }
+
     /// False in a forked child: the registration is the parent's.
     fn is_ours(&self) -> bool {
         self.generation == fork::generation()
+    }
+
+    fn registered(&self) -> Fd {
+        self.duplicate.unwrap_or(self.fd)
+    }
+
+    /// Goes on under another token; see [`Engine::rearm`].
+    pub(crate) fn pass_on(self, engine: &Engine, token: usize, both: bool) -> io::Result<Self> {
+        engine.rearm(self.registered(), token, both)?;
+        Ok(self)
+    }
+
+    /// Stops watching; before the descriptor is closed.
+    pub(crate) fn end(self, engine: &Engine) {
+        if self.is_ours() {
+            engine.disarm(self.registered());
+        }
     }
 }
 
@@ -119,28 +153,22 @@ impl Conn {
             // Another process may take the connection that woke us.
             socket::take_over_mode(fd);
         }
-        let mut watch = Watch {
-            fd,
-            duplicate: None,
-            generation: fork::generation(),
-        };
-        match engine.arm(fd, token, !listener) {
-            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {
-                let duplicate = *watch.duplicate.insert(socket::duplicate(fd)?);
-                engine.arm(duplicate, token, !listener)?;
-            }
-            result => result?,
-        }
-        *watched = Some(watch);
+        *watched = Some(Watch::begin(engine, fd, token, !listener)?);
         Ok(())
     }
 
     /// Ends that.
     pub(crate) fn disarm(&self, engine: &Engine) {
-        let watch = relock(&self.watched.0).take();
-        if let Some(watch) = watch.filter(Watch::is_ours) {
-            engine.disarm(watch.duplicate.unwrap_or(watch.fd));
+        // Under the lock: who finds the connection disarmed may close the descriptor.
+        let mut watched = relock(&self.watched.0);
+        if let Some(watch) = watched.take() {
+            watch.end(engine);
         }
+    }
+
+    /// Takes the registration out, for who closes the descriptor.
+    pub(super) fn take_watch(&self) -> Option<Watch> {
+        relock(&self.watched.0).take()
     }
 
     /// The application closed the descriptor behind our back.

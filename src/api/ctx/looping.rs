@@ -14,6 +14,7 @@ use crate::abi::errno;
 use crate::api::conn::Conn;
 use crate::api::conn::ready::Ready;
 use crate::api::conn::turn::Workspace;
+use crate::api::conn::watch::Watch;
 use crate::api::dispatch;
 use crate::engine::wake::WakeCell;
 use crate::engine::{self, Engine};
@@ -248,6 +249,13 @@ impl Ctx {
     pub(crate) fn disarm(&self, conn: &Conn) {
         if let Some(engine) = self.current_engine() {
             conn.disarm(&engine);
+        }
+    }
+
+    /// The same with a registration that was taken out.
+    pub(crate) fn end_watch(&self, watch: Option<Watch>) {
+        if let (Some(watch), Some(engine)) = (watch, self.current_engine()) {
+            watch.end(&engine);
         }
     }
 

@@ -9,17 +9,28 @@
 
 #include "check.h"
 
-int process_descriptors (void)
+static int files_in (const char *folder)
 {
-  DIR *open = opendir ("/proc/self/fd");
+  DIR *open = opendir (folder);
   int count = 0;
 
   CHECK (open != NULL);
   while (readdir (open))
     count++;
   closedir (open);
-  /* Two are no files, one was the folder. */
-  return count - 3;
+  /* Two are no files. */
+  return count - 2;
+}
+
+/* One was the folder. */
+int process_descriptors (void) { return files_in ("/proc/self/fd") - 1; }
+
+int process_descriptors_of (pid_t child)
+{
+  char folder[64];
+
+  snprintf (folder, sizeof folder, "/proc/%ld/fd", (long) child);
+  return files_in (folder);
 }
 
 long process_allow (long descriptors)

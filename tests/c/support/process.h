@@ -10,8 +10,9 @@
 extern "C" {
 #endif
 
-/* How many descriptors the process has open. */
+/* How many descriptors the process has open; a child. */
 int process_descriptors (void);
+int process_descriptors_of (pid_t child);
 /* Sets the soft limit of descriptors, at most to the hard one; returns what it is now. */
 long process_allow (long descriptors);
 /* Forks a child that calls run and then exits; a CHECK that fails in it fails process_join. */
