@@ -92,7 +92,9 @@ static nopoll_bool serve (noPollConn *conn)
 {
   noPollMsg *msg;
 
-  nopoll_conn_complete_pending_write (conn);
+  /* A failure leaves what is pending where it is, and poll () would report it for ever. */
+  if (nopoll_conn_complete_pending_write (conn) < 0 && errno != NOPOLL_EWOULDBLOCK)
+    return nopoll_false;
   while (nopoll_conn_pending_write_bytes (conn) == 0) {
     msg = nopoll_conn_get_msg (conn);
     if (msg != NULL) {

@@ -1403,8 +1403,9 @@ void nopoll_conn_mask_content(noPollCtx *ctx,
  * Returns the payload bytes written since the last report, by this call or meanwhile by the loop;
  * 0 when nothing was pending or only header bytes were written (`nopoll_conn_pending_write_bytes`
  * tells the two apart), also for NULL; -1 with `errno`, NOPOLL_EWOULDBLOCK when the system took
- * nothing. With the result of the send, if that was positive, these add up to the payload's
- * length.
+ * nothing. Any other `errno` is a failure, for example of a peer that is gone: what is pending stays
+ * so, and the connection open; close it. With the result of the send, if that was positive, the
+ * results add up to the payload's length.
  */
 int nopoll_conn_complete_pending_write(noPollConn *conn);
 

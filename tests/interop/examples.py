@@ -216,7 +216,7 @@ def deaf_client(port, path):
     return deaf
 
 
-@test("own-poll server: a client that never reads its answers delays nobody, and hoards nothing")
+@test("own-poll server: a client that never reads delays nobody, hoards nothing, and is forgotten when it is gone")
 def deaf_to_echoes(bench):
     server, address, port = serving(bench, "poll_server")
     size = 65536
@@ -240,6 +240,9 @@ def deaf_to_echoes(bench):
         for person in three_clients(bench, address, port):
             person.end_of_input()
             person.ends_well()
+    # With answers still unsent.
+    while (line := server.line()) != "2: closed by this side":
+        check(line is not None, "the server doesn't notice")
     stops(server)
 
 
