@@ -10,14 +10,20 @@ cd "$(dirname "$0")/.."
 oldest=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml).0
 target=${CARGO_TARGET_DIR:-$PWD/target}/msrv
 
-has_oldest() { rustup run "$oldest" rustc --version >/dev/null 2>&1; }
-if command -v rustup >/dev/null &&
-    { has_oldest || { rustup toolchain install --profile minimal "$oldest" >/dev/null 2>&1; }; }; then
+# tool NAME: the program of that Rust; an empty word when there is none.
+tool() { rustup which --toolchain "$oldest" "$1" 2>/dev/null || true; }
+if command -v rustup >/dev/null && [ -z "$(tool rustc)" ]; then
+    rustup toolchain install --profile minimal "$oldest" >/dev/null 2>&1 || true
+fi
+RUSTC=$(tool rustc)
+if [ -n "$RUSTC" ]; then
+    export RUSTC
     for features in "" --no-default-features; do
-        rustup run "$oldest" cargo check -q --locked --all-targets --target-dir "$target" $features
+        "$(tool cargo)" check -q --locked --all-targets --target-dir "$target" $features
     done
-    echo "Rust $oldest compiles the library and its tests"
+    echo "$("$RUSTC" --version) compiles the library and its tests"
 else
+    unset RUSTC
     for features in "" --no-default-features; do
         cargo clippy -q --locked --all-targets $features -- -D clippy::incompatible_msrv
     done
