@@ -124,12 +124,7 @@ foreign=(env)
 if [ -n "$qemu" ]; then
     foreign=("$qemu" -L "/usr/$gnu" -E "LD_LIBRARY_PATH=$build:$work/$kind/usr/lib/$gnu")
 fi
-passed=0 failed=0
-check() {
-    local what=$1
-    shift
-    if "$@"; then passed=$((passed + 1)); echo "ok   $what"; else failed=$((failed + 1)); echo "FAIL $what"; fi
-}
+. tests/checks.sh
 "${foreign[@]}" "$build/c-examples/echo_server" 0 > "$work/server.log" 2>&1 &
 server=$!
 trap 'kill $server 2>/dev/null || true' EXIT
@@ -146,5 +141,4 @@ check "$kind: client and server exchange messages" talk
 check "$kind: variadic functions, threads and plugged-in mutexes" "${foreign[@]}" "$build/c-examples/threads"
 if kill "$server" && wait "$server"; then status=0; else status=$?; fi
 check "$kind: the server ends when it is told to" [ "$status" -eq 0 ]
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+verdict

@@ -20,32 +20,21 @@ if [ ! -e "$(rustc --print sysroot)/lib/rustlib/src/rust/library/Cargo.lock" ]; 
     exit 0
 fi
 rustc --version
-passed=0 failed=0
-check() {
-    if "${@:2}"; then
-        passed=$((passed + 1))
-        echo "ok   $1"
-    else
-        failed=$((failed + 1))
-        echo "FAIL $1"
-    fi
-}
+. tests/checks.sh
 build() { # build NAME OPTION...
-    cmake -S . -B "$work/$1" -DNOPOLL_SMALL=ON -DNOPOLL_BUILD_STATIC=OFF "${@:2}" >"$work.log" 2>&1 &&
-        cmake --build "$work/$1" >>"$work.log" 2>&1 || { cat "$work.log"; return 1; }
-    strip -o "$work/$1/stripped.so" "$work/$1/libnopoll.so.0.0.0" &&
-        echo "libnopoll.so.0.0.0, $1: $(stat -c %s "$work/$1/stripped.so") bytes, stripped"
+    cmake -S . -B "$work/$1" -DNOPOLL_SMALL=ON -DNOPOLL_BUILD_STATIC=OFF "${@:2}" &&
+        cmake --build "$work/$1" && strip -o "$work/$1/stripped.so" "$work/$1/libnopoll.so.0.0.0"
 }
+size() { stat -c %s "$work/$1/stripped.so"; }
 suite() { # suite NAME OPTION...
-    python3 tests/c/run.py --lib "$work/$1" --include include "${@:2}" >"$work.log" 2>&1 ||
-        { grep -v '^ok ' "$work.log"; return 1; }
-    tail -1 "$work.log" | sed 's/^/     /'
+    python3 tests/c/run.py --lib "$work/$1" --include include "${@:2}" | grep -v '^ok '
 }
 mkdir -p "$work"
 check "everything in it: builds" build full
-check "everything in it: at most $budget bytes" [ "$(stat -c %s "$work/full/stripped.so")" -le $budget ]
+echo "libnopoll.so.0.0.0, full: $(size full) bytes, stripped"
+check "everything in it: at most $budget bytes" [ "$(size full)" -le $budget ]
 check "everything in it: the C tests" suite full
 check "without TLS and deflate: builds" build bare -DNOPOLL_TLS=OFF -DNOPOLL_DEFLATE=OFF
+echo "libnopoll.so.0.0.0, bare: $(size bare) bytes, stripped"
 check "without TLS and deflate: the C tests" suite bare --without tls --without deflate
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+verdict
