@@ -6,21 +6,23 @@
 //!
 //! Two rules, checked in debug builds: one `Lock` at a time per thread, so there is no order to
 //! get wrong; and no callback, log handler, sleep or blocking system call while one is held.
-//! What must run afterwards goes through [`after_unlock`].
+//! Only OpenSSL may call the program back under a lock; what that logs waits, see [`foreign`].
 
 pub(crate) mod handlers;
 
 use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use handlers::CMutex;
 
 thread_local! {
-    /// How many locks the thread holds, and whether something waits for it to hold none.
-    static HELD: Cell<Held> = const { Cell::new(Held { locks: 0, deferred: false }) };
+    /// How many locks the thread holds; only debug builds know.
+    static HELD: Cell<u32> = const { Cell::new(0) };
+    /// How often the thread is in [`foreign`].
+    static FOREIGN: Cell<u32> = const { Cell::new(0) };
     /// Not dropped with the thread: destructors of the program's own data may still call us then.
     /// There is nothing to release either, without a lock.
     static DEFERRED: ManuallyDrop<RefCell<Vec<Job>>> =
@@ -30,11 +32,9 @@ thread_local! {
 /// What waits for a lock to be released.
 type Job = Box<dyn FnOnce()>;
 
-#[derive(Clone, Copy)]
-struct Held {
-    locks: u32,
-    deferred: bool,
-}
+/// How many jobs wait, of all threads: every unlock looks, and looking at the list of its own thread
+/// would cost as much as the unlock.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
 
 /// A value behind the C program's mutex and our own.
 pub(crate) struct Lock<T> {
@@ -58,13 +58,9 @@ impl<T> Lock<T> {
         if let Some(c) = c {
             c.lock();
         }
-        HELD.with(|held| {
-            let Held { locks, deferred } = held.get();
-            held.set(Held {
-                locks: locks + 1,
-                deferred,
-            });
-        });
+        if cfg!(debug_assertions) {
+            HELD.with(|held| held.set(held.get() + 1));
+        }
         Guard {
             value: relock(&self.value),
             _rest: Release(c),
@@ -101,58 +97,54 @@ impl Drop for Release<'_> {
         if let Some(c) = self.0 {
             c.unlock();
         }
-        let Held { locks, deferred } = HELD.with(|held| {
-            let before = held.get();
-            let after = Held {
-                locks: before.locks - 1,
-                deferred: before.deferred,
-            };
-            held.set(after);
-            after
-        });
-        if locks == 0 && deferred {
+        if cfg!(debug_assertions) {
+            HELD.with(|held| held.set(held.get() - 1));
+        }
+        if WAITING.load(Ordering::Relaxed) > 0 {
             run_deferred();
         }
     }
 }
 
-/// True while this thread holds a [`Lock`].
-pub(crate) fn held() -> bool {
-    HELD.with(|held| held.get().locks > 0)
+/// True while this thread holds a [`Lock`], as far as is known.
+fn held() -> bool {
+    HELD.with(Cell::get) > 0
 }
 
-/// Runs `work` now, or as soon as this thread has released its lock.
+fn in_foreign() -> bool {
+    FOREIGN.with(Cell::get) > 0
+}
+
+/// Runs code of others, under a lock of ours, that may call the program back.
+#[cfg(feature = "tls")]
+pub(crate) fn foreign<R>(work: impl FnOnce() -> R) -> R {
+    FOREIGN.with(|depth| depth.set(depth.get() + 1));
+    let result = work();
+    FOREIGN.with(|depth| depth.set(depth.get() - 1));
+    result
+}
+
+/// Runs `work` now, or if it comes out of [`foreign`], as soon as the lock around that is released.
 pub(crate) fn after_unlock(work: impl FnOnce() + 'static) {
-    let Held { locks, .. } = HELD.with(Cell::get);
-    if locks == 0 {
+    if in_foreign() {
+        DEFERRED.with(|list| list.borrow_mut().push(Box::new(work)));
+        WAITING.fetch_add(1, Ordering::Relaxed);
+    } else {
+        debug_assert!(!held(), "called back under a lock");
         work();
-        return;
     }
-    DEFERRED.with(|list| list.borrow_mut().push(Box::new(work)));
-    HELD.with(|held| {
-        held.set(Held {
-            locks,
-            deferred: true,
-        });
-    });
 }
 
 #[cold]
 fn run_deferred() {
-    loop {
-        HELD.with(|held| {
-            held.set(Held {
-                deferred: false,
-                ..held.get()
-            });
-        });
-        let work = DEFERRED.with(|list| std::mem::take(&mut *list.borrow_mut()));
-        if work.is_empty() {
-            return;
-        }
-        for job in work {
-            job();
-        }
+    if in_foreign() {
+        // Another lock, which a callback has taken: the one around it is still held.
+        return;
+    }
+    let work = DEFERRED.with(|list| std::mem::take(&mut *list.borrow_mut()));
+    WAITING.fetch_sub(work.len(), Ordering::Relaxed);
+    for job in work {
+        job();
     }
 }
 

@@ -4,6 +4,7 @@
 #include <nopoll.h>
 #include <nopoll_private.h>
 
+#include "support/threads.h"
 #include "support/tls/tls.h"
 
 static void echo (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr data)
@@ -746,6 +747,62 @@ TEST (a_creators_context_may_be_changed_for_another_by_name)
   ctx_end (ctx);
 }
 
+static struct {
+  noPollCtx *ctx;
+  noPollConn *conn;
+  int lines;
+} told;
+
+static void tell (const SSL *ssl, int where, int ret)
+{
+  (void) ssl, (void) ret;
+  if (where & SSL_CB_HANDSHAKE_START)
+    __nopoll_log (told.ctx, __func__, __FILE__, __LINE__, NOPOLL_LEVEL_DEBUG, "a handshake begins");
+}
+
+static noPollPtr with_info_callback (noPollCtx *ctx, noPollConn *conn, noPollConnOpts *opts,
+                                     nopoll_bool is_client, noPollPtr data)
+{
+  SSL_CTX *made = (SSL_CTX *) with_certificate (ctx, conn, opts, is_client, ctx);
+
+  (void) data;
+  told.ctx = ctx;
+  told.conn = conn;
+  SSL_CTX_set_info_callback (made, tell);
+  return made;
+}
+
+static void ask_the_connection (noPollCtx *ctx, noPollDebugLevel level, const char *line,
+                                noPollPtr data)
+{
+  (void) ctx, (void) level, (void) data;
+  if (strstr (line, "a handshake begins") == NULL)
+    return;
+  CHECK_INT (nopoll_conn_pending_write_bytes (told.conn), 0);
+  SHARED_ADD (told.lines, 1);
+}
+
+/* The log handler may call the library, which is in the middle of something there. */
+TEST (what_callbacks_of_openssl_log_is_told_afterwards)
+{
+  noPollCtx *ctx = echo_ctx ();
+  noPollConn *listener = tls_listener (ctx, NULL);
+  SSL_CTX *raw = tls_client_ctx (NULL);
+  SSL *ssl;
+
+  nopoll_log_set_handler (ctx, ask_the_connection, NULL);
+  nopoll_ctx_set_ssl_context_creator (ctx, with_info_callback, NULL);
+  loop_start (ctx);
+  ssl = tls_connect (raw, LISTENER_PORT (listener), NULL);
+  tls_upgrade (ssl);
+  CHECK (SHARED_GET (told.lines) >= 1);
+  tls_send_frame (ssl, 0x81, 1, "x", 1);
+  tls_expect_frame (ssl, 0x81, "x", 1);
+  tls_free (ssl);
+  SSL_CTX_free (raw);
+  ctx_end (ctx);
+}
+
 static nopoll_bool refuse (noPollCtx *ctx, noPollConn *conn, noPollPtr ssl_ctx, noPollPtr ssl,
                            noPollPtr data)
 {
@@ -838,6 +895,7 @@ TESTS (CASE (raw_tls_is_echoed_in_both_versions_and_with_both_kinds_of_key),
        CASE (handlers_come_in_order),
        CASE (a_creator_may_bring_the_certificate),
        CASE (a_creators_context_may_be_changed_for_another_by_name),
+       CASE (what_callbacks_of_openssl_log_is_told_afterwards),
        CASE (a_post_check_that_refuses_leaves_the_request_unanswered),
        CASE (plain_http_on_a_tls_port_and_tls_on_a_plain_port),
        CASE (a_port_shared_between_tls_and_plain))

@@ -14,6 +14,7 @@ use openssl_sys as ffi;
 use super::bio::Bio;
 use super::verify::{self, Check, Demand, Pin};
 use super::{Context, Error, Identity, PeerName, reasons, sys};
+use crate::sync;
 use crate::transport::socket::{Fd, Readiness};
 
 /// What one record holds; more is cut into several.
@@ -227,10 +228,7 @@ impl Stream {
     pub(crate) fn handshake(&mut self) -> io::Result<Advance> {
         self.usable()?;
         // SAFETY: a live connection.
-        let result = unsafe {
-            forget_errors();
-            ffi::SSL_do_handshake(self.ssl.as_ptr())
-        };
+        let result = self.run(|ssl| unsafe { ffi::SSL_do_handshake(ssl) });
         if result == 1 {
             self.established = true;
             return Ok(Advance::Done);
@@ -289,10 +287,7 @@ impl Stream {
         self.usable()?;
         let size = c_int::try_from(buffer.len()).unwrap_or(c_int::MAX);
         // SAFETY: a live connection, and memory of that size.
-        let result = unsafe {
-            forget_errors();
-            operation(self.ssl.as_ptr(), buffer.as_mut_ptr().cast(), size)
-        };
+        let result = self.run(|ssl| unsafe { operation(ssl, buffer.as_mut_ptr().cast(), size) });
         if let Ok(n @ 1..) = usize::try_from(result) {
             return Ok(n);
         }
@@ -340,10 +335,7 @@ impl Stream {
         }
         let size = c_int::try_from(bytes.len()).unwrap_or(c_int::MAX);
         // SAFETY: a live connection, and bytes of that size.
-        let result = unsafe {
-            forget_errors();
-            ffi::SSL_write(self.ssl.as_ptr(), bytes.as_ptr().cast(), size)
-        };
+        let result = self.run(|ssl| unsafe { ffi::SSL_write(ssl, bytes.as_ptr().cast(), size) });
         if let Ok(n @ 1..) = usize::try_from(result) {
             self.committed = 0;
             return Ok(n);
@@ -372,10 +364,7 @@ impl Stream {
             return Ok(());
         }
         // SAFETY: a live connection.
-        let result = unsafe {
-            forget_errors();
-            ffi::SSL_shutdown(self.ssl.as_ptr())
-        };
+        let result = self.run(|ssl| unsafe { ffi::SSL_shutdown(ssl) });
         if result >= 0 {
             return Ok(());
         }
@@ -383,6 +372,12 @@ impl Stream {
             Outcome::Blocked(_) => Err(io::ErrorKind::WouldBlock.into()),
             _ => Ok(()),
         }
+    }
+
+    /// Runs an operation, and with it whatever callbacks the program has installed.
+    fn run(&self, operation: impl FnOnce(*mut ffi::SSL) -> c_int) -> c_int {
+        forget_errors();
+        sync::foreign(|| operation(self.ssl.as_ptr()))
     }
 
     /// Why OpenSSL must not be called any more.
