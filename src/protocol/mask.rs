@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 
 /// A masking key and how far into it the payload has come, so that a payload can be worked on in
 /// any portions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mask {
     /// The key as it lies in memory, rotated so that its first byte there belongs to the next byte
     /// of payload.

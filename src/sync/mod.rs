@@ -8,6 +8,7 @@
 //! get wrong; and no callback, log handler, sleep or blocking system call while one is held.
 //! Only OpenSSL may call the program back under a lock; what that logs waits, see [`foreign`].
 
+mod elided;
 pub(crate) mod handlers;
 
 use std::cell::{Cell, RefCell};
@@ -16,6 +17,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use elided::Elided;
 use handlers::CMutex;
 
 thread_local! {
@@ -39,14 +41,14 @@ static WAITING: AtomicUsize = AtomicUsize::new(0);
 /// A value behind the C program's mutex and our own.
 pub(crate) struct Lock<T> {
     c: Option<Box<CMutex>>,
-    value: Mutex<T>,
+    value: Elided<T>,
 }
 
 impl<T> Lock<T> {
     pub(crate) fn new(value: T) -> Self {
         Self {
             c: CMutex::create(),
-            value: Mutex::new(value),
+            value: Elided::new(value),
         }
     }
 
@@ -62,7 +64,7 @@ impl<T> Lock<T> {
             HELD.with(|held| held.set(held.get() + 1));
         }
         Guard {
-            value: relock(&self.value),
+            value: self.value.lock(),
             _rest: Release(c),
         }
     }
@@ -71,7 +73,7 @@ impl<T> Lock<T> {
 /// Holds a [`Lock`] until dropped, then runs what was deferred.
 pub(crate) struct Guard<'a, T> {
     // Dropped in this order.
-    value: MutexGuard<'a, T>,
+    value: elided::Guard<'a, T>,
     _rest: Release<'a>,
 }
 

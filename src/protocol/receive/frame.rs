@@ -14,7 +14,8 @@ pub struct Frame {
     pub fin: bool,
     /// Its payload is compressed.
     pub compressed: bool,
-    mask: Option<Mask>,
+    masked: bool,
+    mask: Mask,
     /// The length from the header.
     pub len: u64,
     /// Payload bytes still to come.
@@ -23,7 +24,12 @@ pub struct Frame {
 
 impl Frame {
     pub fn is_masked(&self) -> bool {
-        self.mask.is_some()
+        self.masked
+    }
+
+    /// How to unmask it.
+    fn mask(&mut self) -> Option<&mut Mask> {
+        self.masked.then_some(&mut self.mask)
     }
 
     /// At most `n`, and not beyond the frame.
@@ -40,14 +46,14 @@ impl Frame {
         utf8: Option<&mut Utf8>,
     ) -> Result<(), Error> {
         self.remaining -= bytes.len() as u64;
-        append(payload, bytes, self.mask.as_mut(), utf8)
+        append(payload, bytes, self.mask(), utf8)
     }
 
     /// Copies `bytes`, which are not beyond the frame, to `to`, which is as long, unmasking them on
     /// the way.
     pub fn copy(&mut self, bytes: &[u8], to: &mut [u8]) {
         self.remaining -= bytes.len() as u64;
-        unmask(bytes, to, self.mask.as_mut());
+        unmask(bytes, to, self.mask());
     }
 
     /// Takes over `n` bytes, not beyond the frame, that were read into the spare memory of
@@ -62,7 +68,7 @@ impl Frame {
         let start = payload.len();
         payload.commit(n);
         for block in payload.bytes_mut()[start..].chunks_mut(BLOCK) {
-            if let Some(mask) = &mut self.mask {
+            if let Some(mask) = self.mask() {
                 mask.apply(block);
             }
             if let Some(utf8) = &mut utf8 {
@@ -113,7 +119,8 @@ impl From<&Header> for Frame {
             opcode: header.opcode,
             fin: header.fin,
             compressed: header.compressed,
-            mask: header.mask.map(Mask::new),
+            masked: header.mask.is_some(),
+            mask: Mask::new(header.mask.unwrap_or_default()),
             len: header.len,
             remaining: header.len,
         }
