@@ -727,23 +727,29 @@ static void look_at_context (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, n
   nopoll_conn_send_text (conn, "fine", 4);
 }
 
+/* A client sends a message and gets this one. */
+static void exchange (noPollConn *listener, const char *name, const char *answer)
+{
+  SSL_CTX *raw = tls_client_ctx (NULL);
+  SSL *ssl = tls_connect (raw, LISTENER_PORT (listener), name);
+
+  tls_upgrade (ssl);
+  tls_send_frame (ssl, 0x81, 1, "x", 1);
+  tls_expect_frame (ssl, 0x81, answer, (long) strlen (answer));
+  tls_free (ssl);
+  SSL_CTX_free (raw);
+}
+
 TEST (a_creators_context_may_be_changed_for_another_by_name)
 {
   noPollCtx *ctx = nopoll_ctx_new ();
   noPollConn *listener = tls_listener (ctx, NULL);
-  SSL_CTX *raw = tls_client_ctx (NULL);
-  SSL *ssl;
 
   nopoll_ctx_set_on_msg (ctx, look_at_context, NULL);
   nopoll_ctx_set_ssl_context_creator (ctx, with_name_callback, NULL);
   loop_start (ctx);
   CHECK_STR (certificate_for (LISTENER_PORT (listener), "b.test"), "b");
-  ssl = tls_connect (raw, LISTENER_PORT (listener), "b.test");
-  tls_upgrade (ssl);
-  tls_send_frame (ssl, 0x81, 1, "x", 1);
-  tls_expect_frame (ssl, 0x81, "fine", 4);
-  tls_free (ssl);
-  SSL_CTX_free (raw);
+  exchange (listener, "b.test", "fine");
   ctx_end (ctx);
 }
 
@@ -787,19 +793,12 @@ TEST (what_callbacks_of_openssl_log_is_told_afterwards)
 {
   noPollCtx *ctx = echo_ctx ();
   noPollConn *listener = tls_listener (ctx, NULL);
-  SSL_CTX *raw = tls_client_ctx (NULL);
-  SSL *ssl;
 
   nopoll_log_set_handler (ctx, ask_the_connection, NULL);
   nopoll_ctx_set_ssl_context_creator (ctx, with_info_callback, NULL);
   loop_start (ctx);
-  ssl = tls_connect (raw, LISTENER_PORT (listener), NULL);
-  tls_upgrade (ssl);
+  exchange (listener, NULL, "x");
   CHECK (SHARED_GET (told.lines) >= 1);
-  tls_send_frame (ssl, 0x81, 1, "x", 1);
-  tls_expect_frame (ssl, 0x81, "x", 1);
-  tls_free (ssl);
-  SSL_CTX_free (raw);
   ctx_end (ctx);
 }
 
