@@ -178,6 +178,14 @@ impl Link {
         self.receiver.complete_items(self.ahead.bytes(), most)
     }
 
+    /// Whether one is.
+    #[inline]
+    pub(crate) fn has_item_ahead(&self) -> bool {
+        // Usually a whole message.
+        matches!(self.phase, Phase::Open) && self.receiver.begins_whole(self.ahead.bytes())
+            || self.items_ahead(1) > 0
+    }
+
     /// Whether the peer has to read our bytes before the loop reads its.
     pub(crate) fn must_pause(&mut self) -> bool {
         self.paused = self.out.left() > PAUSE_ABOVE && self.out.has_backlog();
@@ -229,7 +237,7 @@ impl Link {
         let first = self.ahead.bytes().first();
         !self.receiver.mid_frame()
             && first.is_some_and(|byte| byte & CONTROL != 0)
-            && self.items_ahead(1) > 0
+            && self.has_item_ahead()
     }
 
     /// Advances the handshake; consumes exactly up to the blank line, unless the loop reads ahead.

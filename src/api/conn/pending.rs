@@ -27,6 +27,7 @@ impl Conn {
     }
 
     /// Marks the connection as (not) standing in the context's list; true when that is new.
+    #[inline]
     pub(crate) fn list_backlog(&self, listed: bool) -> bool {
         use std::sync::atomic::Ordering;
         // Each frame that is gathered asks; reading is cheaper than writing the same again.
@@ -207,7 +208,7 @@ impl super::link::Link {
     /// Whether backlog is in the way of the program's next frame.
     fn backlog_refuses(&self, conn: &Conn) -> bool {
         if !socket::is_blocking(conn.descriptor()) {
-            return !(dispatch::of(conn) && self.items_ahead(1) > 0);
+            return !(dispatch::of(conn) && self.has_item_ahead());
         }
         dispatch::inside(conn.ctx()) && (self.stalled || self.out.left() > conn.max_pending())
     }

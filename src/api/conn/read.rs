@@ -180,7 +180,7 @@ impl Conn {
                 if link.secure {
                     return (-1, Errno::Set(libc::EINVAL));
                 }
-                if link.items_ahead(1) > 0 {
+                if link.has_item_ahead() {
                     return (-1, Errno::WOULD_BLOCK);
                 }
                 if !link.ahead.is_empty() {

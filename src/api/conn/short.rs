@@ -8,7 +8,6 @@
 //! than all the questions, because the processor can't load what it has stored in other pieces.
 
 use std::ffi::c_int;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Conn;
@@ -18,19 +17,21 @@ use crate::abi::counted::Owned;
 use crate::api::msg::Msg;
 use crate::protocol::{MAX_HEADER, Rules, encode_header, is_control};
 
-impl Conn {
+impl Link {
     /// Gathers a frame with the others of the batch, if there is nothing special about it. Returns
     /// the result of the send.
-    pub(super) fn gather(this: &Arc<Self>, frame: &SendFrame, content: &[u8]) -> Option<c_int> {
+    pub(super) fn gather(
+        &mut self,
+        conn: &Conn,
+        frame: &SendFrame,
+        content: &[u8],
+    ) -> Option<c_int> {
         let is_plain = frame.masked != Some(true)
             && frame.sleep_us == 0
-            && this.is_server()
-            && this.window.force_stop_after_header.load(Ordering::Relaxed) == 0;
-        if !is_plain {
-            return None;
-        }
-        let mut link = this.link.lock();
-        if !link.flows() || link.deflater.is_some() || !link.may_gather(this, content.len()) {
+            && conn.is_server()
+            && conn.window.force_stop_after_header.load(Ordering::Relaxed) == 0;
+        if !is_plain || !self.flows() || self.deflater.is_some() || !self.may_gather(content.len())
+        {
             return None;
         }
         let wanted = u8::try_from(frame.opcode & 0x0f).ok()?;
@@ -38,24 +39,20 @@ impl Conn {
             return None;
         }
         let opcode = if frame.track {
-            link.fragments.opcode(wanted)
+            self.fragments.opcode(wanted)
         } else {
             wanted
         };
         let mut head = [0; MAX_HEADER];
         let size = encode_header(&mut head, frame.fin, opcode, None, content.len() as u64);
-        link.out.append_frame(&head, size, content);
+        self.out.append_frame(&head, size, content);
         if frame.track {
-            link.fragments.sent(opcode, frame.fin);
+            self.fragments.sent(opcode, frame.fin);
         }
-        link.out.take_credit();
-        drop(link);
-        this.ctx.note_backlog(this);
+        self.out.take_credit();
         c_int::try_from(content.len()).ok()
     }
-}
 
-impl Link {
     /// The next item, if it is a message that has come whole and that nothing is wrong with.
     pub(super) fn whole_message(
         &mut self,

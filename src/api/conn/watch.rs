@@ -105,7 +105,7 @@ impl Conn {
     /// Whether the loop has read something complete that nothing has acted on.
     pub(crate) fn has_items_ahead(&self) -> bool {
         let link = self.link.lock();
-        link.items_ahead(1) > 0 || link.pending() > 0
+        link.has_item_ahead() || link.pending() > 0
     }
 
     /// Waits until the descriptor lets a read, or a write, get on; see [`meanwhile::wait_for`].

@@ -16,6 +16,7 @@ use crate::api::dispatch;
 use crate::api::error::Errno;
 use crate::log::{Level, log};
 use crate::protocol::{self, Fragments, deflate::Deflater};
+use crate::sync::Guard;
 use crate::transport::Transport;
 use crate::transport::patience::SLICE;
 use crate::transport::socket::{self, Readiness};
@@ -93,17 +94,33 @@ impl Conn {
             );
             return (-1, Errno::Keep);
         }
-        if let Some(result) = Self::gather(this, &frame, content) {
-            return (result, Errno::Keep);
+        let mut link = this.link.lock();
+        let followed = link.is_followed(this);
+        if followed {
+            if let Some(result) = link.gather(this, &frame, content) {
+                drop(link);
+                this.ctx.note_backlog(this);
+                return (result, Errno::Keep);
+            }
         }
+        Self::send_now(this, link, followed, &frame, content)
+    }
+
+    /// Sends it, or waits until it can be.
+    #[inline(never)]
+    fn send_now<'a>(
+        this: &'a Arc<Self>,
+        mut link: Guard<'a, Link>,
+        mut followed: bool,
+        frame: &SendFrame,
+        content: &[u8],
+    ) -> (c_int, Errno) {
         let masked = frame.masked.unwrap_or_else(|| this.is(Role::Client));
         let mut window: Option<(Instant, usize)> = None;
         loop {
-            let (sent, backlog) = {
-                let mut link = this.link.lock();
-                let sent = link.offer(this, &frame, masked, content);
-                (sent, link.out.has_backlog())
-            };
+            let sent = link.offer(this, followed, frame, masked, content);
+            let backlog = link.out.has_backlog();
+            drop(link);
             if backlog {
                 this.ctx.note_backlog(this);
             }
@@ -125,6 +142,8 @@ impl Conn {
                     Self::wait_for(this, fd, Readiness::Writable, SLICE);
                 }
             }
+            link = this.link.lock();
+            followed = link.is_followed(this);
         }
     }
 
@@ -310,7 +329,14 @@ impl Link {
     }
 
     /// One attempt at sending a frame.
-    fn offer(&mut self, conn: &Conn, frame: &SendFrame, masked: bool, content: &[u8]) -> Sent {
+    fn offer(
+        &mut self,
+        conn: &Conn,
+        followed: bool,
+        frame: &SendFrame,
+        masked: bool,
+        content: &[u8],
+    ) -> Sent {
         if let Err(code) = self.may_send(conn) {
             return Sent::Done(-1, Errno::Set(code));
         }
@@ -330,7 +356,7 @@ impl Link {
         let packs = |deflater: &Deflater| deflater.packs(opcode, content.len());
         if self.deflater.as_deref().is_some_and(packs) {
             // Compressing what isn't taken is waste, and costs the history of what was.
-            if let Some(refusal) = self.refuses(conn, content.len()) {
+            if let Some(refusal) = self.refuses(conn, followed, content.len()) {
                 return refusal;
             }
         }
@@ -342,7 +368,7 @@ impl Link {
         let paused = conn
             .pause(frame, built.shape)
             .and_then(|(first, pause)| self.begin_pause(&built, first, pause));
-        let sent = paused.unwrap_or_else(|| self.send(conn, &built));
+        let sent = paused.unwrap_or_else(|| self.send(conn, followed, &built));
         if let (Sent::Done(-1, _) | Sent::Full, Some(deflater)) = (&sent, &mut self.deflater) {
             deflater.take_back(deflater.was_packing(), built.shape.compressed);
         }
@@ -378,23 +404,25 @@ impl Link {
         }
     }
 
-    /// Whether this frame may wait for the end of the loop's batch.
-    pub(super) fn may_gather(&self, conn: &Conn, size: usize) -> bool {
+    /// Whether the loop's batch goes on, so that frames may wait for the end of it.
+    fn is_followed(&self, conn: &Conn) -> bool {
+        self.has_item_ahead() && conn.ctx().settings.coalescing() && dispatch::of(conn)
+    }
+
+    /// Whether this frame may, if any.
+    pub(super) fn may_gather(&self, size: usize) -> bool {
         size <= GATHER_FRAME
             && self.out.left() + size <= GATHER_TOTAL
             && !self.out.has_owed()
             && !self.out.is_held()
-            && conn.ctx().settings.coalescing()
-            && self.items_ahead(1) > 0
-            && dispatch::of(conn)
     }
 
-    fn send(&mut self, conn: &Conn, frame: &Frame<'_>) -> Sent {
+    fn send(&mut self, conn: &Conn, followed: bool, frame: &Frame<'_>) -> Sent {
         let size = frame.shape.size;
         if frame.opcode == protocol::CLOSE {
             self.out.place_pong();
         }
-        if self.may_gather(conn, size) {
+        if followed && self.may_gather(size) {
             self.out.append(&frame.parts());
             self.accepted(frame);
             return Sent::Done(frame.shape.whole(), Errno::Keep);
@@ -453,8 +481,8 @@ impl Link {
 
     /// The same before a frame is made that will not be larger than `size`; what is older gets its
     /// chance first.
-    fn refuses(&mut self, conn: &Conn, size: usize) -> Option<Sent> {
-        if self.out.is_free() || self.may_gather(conn, size.min(GATHER_FRAME)) {
+    fn refuses(&mut self, conn: &Conn, followed: bool, size: usize) -> Option<Sent> {
+        if self.out.is_free() || followed && self.may_gather(size.min(GATHER_FRAME)) {
             return None;
         }
         self.flush();

@@ -303,7 +303,14 @@ impl Ctx {
     }
 
     /// Remembers that a connection has unsent bytes of ours.
+    #[inline]
     pub(crate) fn note_backlog(&self, conn: &Arc<Conn>) {
+        if conn.list_backlog(true) {
+            self.enlist(conn);
+        }
+    }
+
+    fn enlist(&self, conn: &Arc<Conn>) {
         let listed = self.list_backlog(conn);
         // Nobody takes those out that have none any more; a wait without end would collect them.
         if listed >= CROWD && listed.is_power_of_two() {
@@ -311,11 +318,8 @@ impl Ctx {
         }
     }
 
-    /// Returns the length of the list, 0 when the connection stood in it.
+    /// Returns the length of the list.
     fn list_backlog(&self, conn: &Arc<Conn>) -> usize {
-        if !conn.list_backlog(true) {
-            return 0;
-        }
         let mut list = relock(&self.backlogged);
         list.push(Arc::downgrade(conn));
         list.len()
@@ -332,7 +336,7 @@ impl Ctx {
             .into_iter()
             .filter(|conn| conn.has_backlog())
             .collect();
-        for conn in &still {
+        for conn in still.iter().filter(|conn| conn.list_backlog(true)) {
             self.list_backlog(conn);
         }
         still

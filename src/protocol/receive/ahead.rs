@@ -15,9 +15,6 @@ impl<P: Payload> Receiver<P> {
     /// inside a payload passes for the frame it is in, and what a compressed frame adds to its
     /// message, which only inflating tells, for nothing.
     pub fn complete_items(&self, input: &[u8], most: usize) -> usize {
-        if most == 1 && self.whole_ahead(input, &self.rules).is_some() {
-            return 1;
-        }
         let mut held = self.held_header();
         let mut rest = input;
         let mut gate = self.gate();

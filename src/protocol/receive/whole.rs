@@ -101,6 +101,12 @@ impl<P: Payload> Receiver<P> {
         self.whole_ahead(input, rules)
     }
 
+    /// Whether `input` begins with one, under the rules of the latest call.
+    #[inline]
+    pub fn begins_whole(&self, input: &[u8]) -> bool {
+        self.whole_ahead(input, &self.rules).is_some()
+    }
+
     #[inline]
     pub(super) fn whole_ahead<'a>(&self, input: &'a [u8], rules: &Rules) -> Option<Whole<'a>> {
         let is_between = self.stage == Stage::Header && self.held == 0 && !self.open;
