@@ -2,8 +2,9 @@
 //!
 //! A send made from there must not wait for a peer: everybody else would wait, too.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
+use std::ptr;
 use std::sync::Arc;
 
 use crate::api::conn::Conn;
@@ -18,6 +19,8 @@ struct Wait {
 }
 
 thread_local! {
+    /// The connection that the innermost wait of this thread is serving, which is asked for most.
+    static SERVED: Cell<*const Conn> = const { Cell::new(ptr::null()) };
     /// Not dropped with the thread: destructors of the program's own data may still call us then.
     /// There is nothing to release either, outside of a wait.
     static WAITS: ManuallyDrop<RefCell<Vec<Wait>>> =
@@ -67,6 +70,7 @@ impl Drop for Dispatch {
 }
 
 fn serve(conn: Option<(*const Conn, Token)>) {
+    SERVED.set(conn.map_or(ptr::null(), |(conn, _)| conn));
     WAITS.with(|waits| {
         if let Some(wait) = waits.borrow_mut().last_mut() {
             wait.serves = conn;
@@ -76,7 +80,7 @@ fn serve(conn: Option<(*const Conn, Token)>) {
 
 /// True while this thread serves some connection of the context.
 pub(crate) fn inside(ctx: &Ctx) -> bool {
-    any(|wait| wait.serves.is_some() && std::ptr::eq(Arc::as_ptr(&wait.ctx), ctx))
+    any(|wait| wait.serves.is_some() && ptr::eq(Arc::as_ptr(&wait.ctx), ctx))
 }
 
 /// True while this thread serves this very connection.
@@ -86,7 +90,7 @@ pub(crate) fn of(conn: &Conn) -> bool {
 
 /// The same of the connection at an address; it stays alive meanwhile.
 pub(crate) fn at(conn: *const Conn) -> bool {
-    any(|wait| wait.serves.is_some_and(|(known, _)| known == conn))
+    SERVED.get() == conn || any(|wait| wait.serves.is_some_and(|(known, _)| known == conn))
 }
 
 fn any(what: impl Fn(&Wait) -> bool) -> bool {
@@ -99,7 +103,7 @@ pub(crate) fn serving(ctx: &Ctx) -> Vec<Arc<Conn>> {
         let waits = waits.borrow();
         let here = waits
             .iter()
-            .filter(|wait| std::ptr::eq(Arc::as_ptr(&wait.ctx), ctx));
+            .filter(|wait| ptr::eq(Arc::as_ptr(&wait.ctx), ctx));
         here.filter_map(|wait| wait.serves).collect()
     });
     served
