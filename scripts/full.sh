@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything scripts/test.sh does, and what takes longer: all cases of the Autobahn suite, whose
-# outcome is written to docs/autobahn.md, sanitizers in the library itself, the coverage of the fuzzers,
+# outcome is written to docs/autobahn.md, sanitizers in the library itself,
 # packages and other machines (docs/ship-results.md).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -13,10 +13,9 @@ python3 tests/autobahn/run.py --lib "$CARGO_TARGET_DIR/release" --include includ
 python3 tests/autobahn/run.py --lib "$CARGO_TARGET_DIR/release" --include include --cases basic \
     --tls --summary docs/autobahn.md
 
-# The library instrumented itself, and what the fuzzers' inputs reach.
+# The library instrumented itself.
 scripts/sanitize.sh address
 scripts/sanitize.sh thread
-scripts/fuzz_coverage.sh
 
 # Packages, each way of installing that takes longer, and other machines.
 scripts/ship.sh

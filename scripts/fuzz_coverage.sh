@@ -9,8 +9,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 target_dir=${CARGO_TARGET_DIR:-$PWD/target}
 export RUSTUP_TOOLCHAIN=nightly PATH="$target_dir/tools/bin:$PATH"
-triple=$(rustc -vV 2>/dev/null | sed -n 's/^host: //p') || true
-tools=$(rustc --print sysroot 2>/dev/null)/lib/rustlib/$triple/bin || true
+tools=
+if rustc --version >/dev/null 2>&1; then
+    tools=$(rustc --print sysroot)/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/bin
+fi
 [ -x "$tools/llvm-profdata" ] || { echo "fuzz coverage: not run: no nightly Rust with llvm-tools"; exit 0; }
 profiles=$target_dir/fuzz-profiles
 rm -rf "$profiles"

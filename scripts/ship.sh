@@ -43,7 +43,7 @@ done
         "$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release), $(cmake --version | head -1)."
     for part in "${parts[@]}"; do
         printf '\n## %s\n\n' "$part"
-        grep -E '^(ok  |FAIL|rustc |libnopoll|[0-9]+ passed)' "$logs/$part" | sed 's/^/    /'
+        grep -E '^(ok  |FAIL|rustc |libnopoll|[0-9]+ passed)|: not run: ' "$logs/$part" | sed 's/^/    /'
     done
 } > docs/ship-results.md
 exit $status

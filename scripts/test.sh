@@ -3,7 +3,8 @@
 #
 #   scripts/test.sh            everything
 #   scripts/test.sh STAGE...   only these: fmt clippy msrv rust docs quirks reference c-plain c-asan
-#                              c-valgrind bare guards cmake documents interop browser demo autobahn fuzz
+#                              c-valgrind bare guards sanitize cmake documents interop browser demo
+#                              autobahn fuzz coverage
 #
 # Needs Rust, gcc, Python and Node. Installs the rest (Debian packages when run as root, Python
 # and npm packages in folders below target/). The Autobahn suite also wants a Python 2.7, fuzzing
@@ -109,6 +110,9 @@ autobahn() {
             --cases basic --tls
 }
 fuzz() { scripts/fuzz.sh 10; }
+coverage() { scripts/fuzz_coverage.sh; }
+# All programs with threads are for scripts/full.sh.
+sanitize() { scripts/sanitize.sh thread threads tls_alone; }
 interop() {
     if [ "${NOPOLL_REQUIRE_CHROMIUM:-}" = 1 ]; then scripts/need.sh chromium || return; fi
     python3 tests/interop/run.py && python3 tests/interop/run.py --mode asan &&
@@ -136,6 +140,7 @@ run guards guards
 run c-asan c_asan
 run c-valgrind c_valgrind
 run bare bare
+run sanitize sanitize
 run cmake cmake_use
 run documents documents
 run interop interop
@@ -143,6 +148,7 @@ run browser browser
 run demo demo
 run autobahn autobahn
 run fuzz fuzz
+run coverage coverage
 
 say "summary"
 [ ${#skipped[@]} -eq 0 ] || echo "stages not run: ${skipped[*]}"
