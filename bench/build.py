@@ -22,9 +22,12 @@ class Programs:
     raw: Path
     load: Path
     micro: Path
+    utf8: Path
     certificate: Path
     key: Path
     peers: dict = field(default_factory=dict)
+    bare_so: Path = None
+    small_so: Path = None
 
     def tls_arguments(self):
         return ["--tls", str(self.certificate), str(self.key)]
@@ -34,8 +37,8 @@ def run(command, **options):
     subprocess.run([str(part) for part in command], check=True, **options)
 
 
-def cargo(manifest, target):
-    run(["cargo", "build", "-q", "--release", "--manifest-path", manifest],
+def cargo(manifest, target, *options):
+    run(["cargo", "build", "-q", "--release", "--manifest-path", manifest, *options],
         env=dict(os.environ, CARGO_TARGET_DIR=str(target)))
 
 
@@ -93,10 +96,33 @@ def fastwebsockets(progress):
     return OUT / "fastwebsockets" / "release" / "fast_echo"
 
 
+def small(progress):
+    """The smallest library, where there is a toolchain that can build it."""
+    toolchains = subprocess.run(["rustup", "toolchain", "list"], check=True, capture_output=True, text=True).stdout
+    if "nightly" not in toolchains:
+        raise OSError("no nightly toolchain")
+    nightly = dict(os.environ, RUSTUP_TOOLCHAIN="nightly")
+    folder = OUT / "small"
+    for command in (["-S", ROOT, "-B", folder, "-DNOPOLL_SMALL=ON", "-DNOPOLL_BUILD_STATIC=OFF"],
+                    ["--build", folder]):
+        run(["cmake", *command], env=nightly, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return folder / "libnopoll.so.0.0.0"
+
+
+def attempt(name, make, progress):
+    """What `make` builds; None, and a word about it, if it can't be built here."""
+    progress(f"building {name}")
+    try:
+        return make(progress)
+    except (subprocess.CalledProcessError, OSError, StopIteration) as error:
+        progress(f"without {name}: {error}")
+        return None
+
+
 PEERS = {"uWebSockets": uws, "fastwebsockets": fastwebsockets, "libwebsockets": libwebsockets}
 
 
-def everything(progress, peers):
+def everything(progress, peers, sizes):
     OUT.mkdir(parents=True, exist_ok=True)
     progress("building the library")
     cargo(ROOT / "Cargo.toml", TARGET)
@@ -112,11 +138,14 @@ def everything(progress, peers):
     cargo(HERE / "load" / "Cargo.toml", OUT / "load")
     pem, key = certificate()
     programs = Programs(library, OUT / "echo_server", OUT / "raw_echo", OUT / "load" / "release" / "load",
-                        OUT / "micro", pem, key)
+                        OUT / "micro", OUT / "load" / "release" / "utf8", pem, key)
     for name, make in PEERS.items() if peers else ():
-        progress(f"building {name}")
-        try:
-            programs.peers[name] = make(progress)
-        except (subprocess.CalledProcessError, OSError, StopIteration) as error:
-            progress(f"without {name}: {error}")
+        peer = attempt(name, make, progress)
+        if peer is not None:
+            programs.peers[name] = peer
+    if sizes:
+        progress("building the library without TLS and deflate")
+        cargo(ROOT / "Cargo.toml", OUT / "bare", "--no-default-features")
+        programs.bare_so = OUT / "bare" / "release" / "libnopoll.so"
+        programs.small_so = attempt("the smallest library", small, progress)
     return programs

@@ -1,15 +1,17 @@
 /*
  * echo_server.c - what is measured: an echo server on the library's public API.
  *
- *   echo_server [--sink] [--threads N] [--tls CERTIFICATE KEY] [PORT]
+ *   echo_server [--sink] [--direct] [--threads N] [--tls CERTIFICATE KEY] [PORT]
  *
- * Sends every message back as it came; with --sink it only takes them. With --threads it runs N
- * contexts, each with a loop of its own, on the same port. Default settings otherwise. Prints
- * "port N" once it listens.
+ * Sends every message back as it came; with --sink it only takes them. With --direct it has no loop
+ * of the library's: it serves one connection after another, with a poll and a nopoll_conn_get_msg
+ * per message. With --threads it runs N contexts, each with a loop of its own, on the same port.
+ * Default settings otherwise. Prints "port N" once it listens.
  */
 #include <nopoll.h>
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +19,7 @@
 
 struct settings {
   int sink;
+  int direct;
   int threads;
   const char *certificate;
   const char *key;
@@ -66,6 +69,33 @@ static int port_of (noPollConn *listener)
   return ntohs (address.sin_port);
 }
 
+/* One message per event: enough for a peer that waits for each reply. */
+static void serve_directly (noPollCtx *ctx, noPollConn *conn, struct settings *settings)
+{
+  struct pollfd readable = { nopoll_conn_socket (conn), POLLIN, 0 };
+  noPollMsg *msg;
+
+  while (nopoll_conn_is_ok (conn) && poll (&readable, 1, -1) > 0) {
+    msg = nopoll_conn_get_msg (conn);
+    if (msg != NULL)
+      on_msg (ctx, conn, msg, settings);
+    nopoll_msg_unref (msg);
+  }
+  nopoll_conn_close (conn);
+}
+
+static void run_directly (noPollCtx *ctx, noPollConn *listener, struct settings *settings)
+{
+  struct pollfd readable = { nopoll_conn_socket (listener), POLLIN, 0 };
+  noPollConn *conn;
+
+  while (poll (&readable, 1, -1) > 0) {
+    conn = nopoll_conn_accept (ctx, listener);
+    if (conn != NULL)
+      serve_directly (ctx, conn, settings);
+  }
+}
+
 static void *run (void *ctx)
 {
   nopoll_loop_wait (ctx, 0);
@@ -74,7 +104,7 @@ static void *run (void *ctx)
 
 int main (int argc, char **argv)
 {
-  static struct settings settings = { 0, 1, NULL, NULL, "0" };
+  static struct settings settings = { 0, 0, 1, NULL, NULL, "0" };
   char port[16];
   noPollConn *listener;
   noPollCtx *ctx;
@@ -84,6 +114,8 @@ int main (int argc, char **argv)
   for (i = 1; i < argc; i++) {
     if (strcmp (argv[i], "--sink") == 0)
       settings.sink = 1;
+    else if (strcmp (argv[i], "--direct") == 0)
+      settings.direct = 1;
     else if (strcmp (argv[i], "--threads") == 0 && i + 1 < argc)
       settings.threads = atoi (argv[++i]);
     else if (strcmp (argv[i], "--tls") == 0 && i + 2 < argc) {
@@ -99,6 +131,9 @@ int main (int argc, char **argv)
     pthread_create (&thread, NULL, run, open_loop (&settings, &listener));
   printf ("port %s\n", port);
   fflush (stdout);
-  run (ctx);
+  if (settings.direct)
+    run_directly (ctx, listener, &settings);
+  else
+    run (ctx);
   return 0;
 }

@@ -105,7 +105,7 @@ def main():
     whole = not args.rows and not args.quick
     out = args.out or (build.ROOT / "docs" if whole else build.OUT)
 
-    programs = build.everything(progress, peers=not args.quick)
+    programs = build.everything(progress, peers=not args.quick, sizes=wanted("P12"))
     outcome = {
         "made": datetime.date.today().isoformat(),
         "command": "scripts/bench.sh " + " ".join(sys.argv[1:]),

@@ -21,6 +21,7 @@ mod script;
 mod setup;
 mod sink;
 mod stream;
+mod text;
 
 use std::io;
 use std::process::ExitCode;
