@@ -24,6 +24,7 @@ impl Payload for Memory {
     }
 
     fn masked_copy<T>(
+        _: Self,
         bytes: &[u8],
         mut mask: Mask,
         judge: impl FnOnce(&[u8]) -> T,

@@ -4,6 +4,7 @@ use std::ffi::c_void;
 use std::mem::MaybeUninit;
 use std::{ptr, slice};
 
+use super::heap;
 use crate::protocol::{Mask, Payload};
 
 /// Bytes from `malloc`, always followed by one NUL that is not counted: a C program may print the
@@ -24,8 +25,34 @@ unsafe impl Send for CBuf {}
 const STEP: usize = 64 * 1024;
 /// What UTF-8 is validated in.
 const BLOCK: usize = 64;
+/// A program may keep the message: it isn't to hold more memory than so many times what it needs.
+const MOST_SPARE: usize = 4;
 
 impl CBuf {
+    /// A block that nobody needs the contents of any more; NULL is none.
+    ///
+    /// Its size is the allocator's word: a program that had it in its hands may have replaced it.
+    #[inline]
+    pub(crate) fn of_block(block: *mut c_void) -> Self {
+        Self {
+            data: block.cast(),
+            len: 0,
+            initialised: 0,
+            // SAFETY: the caller owns it.
+            capacity: unsafe { heap::usable_size(block) },
+        }
+    }
+
+    /// A block of `capacity` bytes for what is to be written anew; NULL when memory is short.
+    #[inline]
+    fn renew(mut self, capacity: usize) -> *mut u8 {
+        if (capacity..=MOST_SPARE * capacity).contains(&self.capacity) {
+            return std::mem::replace(&mut self.data, ptr::null_mut());
+        }
+        // SAFETY: plain allocation.
+        unsafe { libc::malloc(capacity) }.cast()
+    }
+
     /// Makes room for `capacity` bytes in all; false when memory is short.
     fn grow(&mut self, capacity: usize) -> bool {
         if capacity <= self.capacity {
@@ -72,6 +99,7 @@ impl Payload for CBuf {
 
     #[inline]
     fn masked_copy<T>(
+        old: Self,
         bytes: &[u8],
         mut mask: Mask,
         judge: impl FnOnce(&[u8]) -> T,
@@ -79,14 +107,13 @@ impl Payload for CBuf {
         let len = bytes.len();
         // Room for the NUL, and for the validator to look at whole blocks.
         let capacity = len.checked_add(BLOCK)? / BLOCK * BLOCK;
-        // SAFETY: plain allocation.
-        let data = unsafe { libc::malloc(capacity) }.cast::<u8>();
+        let data = old.renew(capacity);
         if data.is_null() {
             return None;
         }
-        // SAFETY: the last block of the fresh memory.
+        // SAFETY: the last block of the memory.
         unsafe { ptr::write_bytes(data.add(capacity - BLOCK), 0, BLOCK) };
-        // SAFETY: within the block, which is fresh.
+        // SAFETY: within the memory, which is ours.
         let place = unsafe { slice::from_raw_parts_mut(data.cast::<MaybeUninit<u8>>(), len) };
         mask.copy_to_new(bytes, place);
         let copy = Self {

@@ -8,6 +8,7 @@ pub(crate) mod cbuf;
 pub(crate) mod counted;
 pub(crate) mod environment;
 pub(crate) mod errno;
+mod heap;
 pub mod hook;
 pub(crate) mod keep;
 pub(crate) mod signals;

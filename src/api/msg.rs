@@ -8,7 +8,7 @@ use crate::abi::cbuf::{self, CBuf};
 use crate::abi::counted::{Counted, Owned};
 use crate::abi::types::noPollMsg;
 use crate::abi::window::MsgWindow;
-use crate::protocol::Data;
+use crate::protocol::{Data, Payload};
 
 /// `noPollMsg`.
 #[repr(C)]
@@ -92,13 +92,21 @@ impl Msg {
         Self::fill(spare, opcode.into(), true, false, masked, payload, size)
     }
 
-    /// The object of a message that is done with, without its payload, for another one; `None` if
-    /// somebody has a reference on it.
+    /// A message that is done with, for another one; `None` if somebody has a reference on it.
     #[inline]
     pub(crate) fn recycle(mut this: Owned<Self>) -> Option<Owned<Self>> {
-        let payload = Owned::get_mut(&mut this)?.window.payload.get_mut();
-        cbuf::release(std::mem::replace(payload, ptr::null_mut()));
+        Owned::get_mut(&mut this)?;
         Some(this)
+    }
+
+    /// The memory of its payload, or none.
+    #[inline]
+    pub(crate) fn take_payload(spare: &mut Option<Owned<Self>>) -> CBuf {
+        let msg = spare.as_mut().and_then(Owned::get_mut);
+        let payload = msg.map(|msg| msg.window.payload.get_mut());
+        payload.map_or_else(CBuf::new, |payload| {
+            CBuf::of_block(std::mem::replace(payload, ptr::null_mut()))
+        })
     }
 
     /// A ping's payload, for its handler.

@@ -122,7 +122,11 @@ enum Step {
 }
 
 fn receive_one(ctx: &Arc<Ctx>, conn: &Arc<Conn>, how: &mut How<'_>) -> Step {
-    match Conn::receive(conn, how, &conn.rules()) {
+    let rules = match how {
+        How::Loop(reading) => reading.rules(conn),
+        How::Direct | How::Ahead => conn.rules(),
+    };
+    match Conn::receive(conn, how, &rules) {
         Received::Message(msg) => {
             deliver(ctx, conn, &msg);
             if let How::Loop(reading) = how {

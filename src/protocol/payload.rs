@@ -8,9 +8,10 @@ pub trait Payload: Sized {
     /// An empty payload; nothing need be allocated for it.
     fn new() -> Self;
 
-    /// A payload of its own for `bytes`, which are all of it, masked on the way. It is shown to
-    /// `judge`, maybe with zeros behind it. None: out of memory.
+    /// A payload of its own for `bytes`, which are all of it, masked on the way; in the memory of
+    /// `old`, if that will do. It is shown to `judge`, maybe with zeros behind it. None: out of memory.
     fn masked_copy<T>(
+        old: Self,
         bytes: &[u8],
         mask: Mask,
         judge: impl FnOnce(&[u8]) -> T,
@@ -61,6 +62,7 @@ pub mod tests {
         }
 
         fn masked_copy<T>(
+            _: Self,
             bytes: &[u8],
             mut mask: Mask,
             judge: impl FnOnce(&[u8]) -> T,

@@ -112,7 +112,7 @@ impl<P: Payload> Receiver<P> {
     pub fn feed(&mut self, input: &[u8], rules: &Rules) -> (usize, Option<Item<P>>) {
         self.rules = *rules;
         if let Some(whole) = self.whole_ahead(input, rules) {
-            let item = match whole.payload(rules) {
+            let item = match whole.payload(P::new(), rules) {
                 Ok(payload) => Item::Data(whole.data(payload)),
                 Err(error) => self.fail(error),
             };

@@ -9,7 +9,8 @@ use crate::api::ctx::settings;
 use crate::api::opts::{Opts, Settings};
 use crate::protocol::{Delivery, Rules};
 
-/// Own values; 0 is none.
+/// Own values; 0 is none. They are set before the connection is served, but for
+/// [`Conn::copy_max_frame_size`].
 #[derive(Default)]
 pub(super) struct Limits {
     max_frame: AtomicU32,
@@ -79,6 +80,7 @@ impl Conn {
     pub fn copy_max_frame_size(&self, opts: &Arc<Opts>) {
         let size = opts.read(|settings| settings.max_frame_size);
         take(&self.limits().max_frame, Some(size));
+        self.ctx.settings.change_rules();
     }
 
     pub(super) fn lenient(&self) -> bool {

@@ -16,6 +16,7 @@ use crate::protocol::{
 };
 use crate::transport::{Transport, would_block};
 
+use super::Conn;
 use super::ahead::Ahead;
 use super::outbox::Outbox;
 use super::write::PAUSE_ABOVE;
@@ -74,6 +75,11 @@ pub(crate) struct Reading {
     pub(crate) rounds: u32,
     /// See [`Msg::recycle`].
     pub(crate) spare: Option<Owned<Msg>>,
+    pub(super) rules: Rules,
+    /// See [`Settings::rules_version`].
+    ///
+    /// [`Settings::rules_version`]: crate::api::ctx::settings::Settings::rules_version
+    pub(super) rules_version: u32,
 }
 
 /// What came of an attempt to read an item.
@@ -404,6 +410,16 @@ impl How<'_> {
 }
 
 impl Reading {
+    /// What holds for the next frame. Handlers change it hardly ever, and it has many sources.
+    pub(crate) fn rules(&mut self, conn: &Conn) -> Rules {
+        let version = conn.ctx.settings.rules_version();
+        if version != self.rules_version {
+            self.rules_version = version;
+            self.rules = conn.rules();
+        }
+        self.rules
+    }
+
     /// Notes what there is behind the item just received.
     pub(super) fn note(&mut self, link: &Link) {
         self.over = self.drained && link.is_read_out();

@@ -60,8 +60,9 @@ impl Link {
         rules: &Rules,
     ) -> Option<Owned<Msg>> {
         let whole = self.receiver.whole_message(self.ahead.bytes(), rules)?;
-        let payload = whole.payload(rules).ok()?;
-        let msg = Msg::whole(reading.spare.take(), whole.opcode, whole.masked, payload)?;
+        let mut spare = reading.spare.take();
+        let payload = whole.payload(Msg::take_payload(&mut spare), rules).ok()?;
+        let msg = Msg::whole(spare, whole.opcode, whole.masked, payload)?;
         let size = whole.size;
         self.ahead.consume(size);
         Some(msg)

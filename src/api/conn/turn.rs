@@ -65,6 +65,7 @@ impl Conn {
         if resumes {
             this.ctx.touch(this, Ready::READ);
         }
+        let rules_version = this.ctx.settings.rules_version();
         Reading {
             lent,
             lent_queue,
@@ -74,6 +75,8 @@ impl Conn {
             over: false,
             rounds: if lent { ROUNDS } else { SMALL_ROUNDS },
             spare: work.spare.take(),
+            rules: this.rules(),
+            rules_version,
         }
     }
 

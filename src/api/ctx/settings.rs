@@ -2,7 +2,7 @@
 
 use std::ffi::{c_int, c_long};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicIsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicIsize, AtomicU32, Ordering};
 
 use crate::api::compression::Compression;
 use crate::protocol::Delivery;
@@ -45,6 +45,10 @@ pub(crate) struct Settings {
     read_ahead: AtomicBool,
     compression: Mutex<Compression>,
     checks_names: AtomicBool,
+    /// How often something has changed that [`Rules`] are made of.
+    ///
+    /// [`Rules`]: crate::protocol::Rules
+    rules: AtomicU32,
 }
 
 impl Settings {
@@ -61,6 +65,7 @@ impl Settings {
             read_ahead: AtomicBool::new(true),
             compression: Mutex::new(Compression::UNSET),
             checks_names: AtomicBool::new(true),
+            rules: AtomicU32::new(0),
         }
     }
 
@@ -88,6 +93,7 @@ impl Settings {
 
     pub(crate) fn set_max_frame(&self, size: c_long) {
         self.max_frame.set(size);
+        self.change_rules();
     }
 
     pub(crate) fn max_message(&self) -> c_long {
@@ -96,6 +102,7 @@ impl Settings {
 
     pub(crate) fn set_max_message(&self, size: c_long) {
         self.max_message.set(size);
+        self.change_rules();
     }
 
     pub(crate) fn max_pending(&self) -> c_long {
@@ -112,6 +119,7 @@ impl Settings {
 
     pub(crate) fn set_delivery(&self, value: c_int) {
         self.delivery.store(value, Ordering::Relaxed);
+        self.change_rules();
     }
 
     pub(crate) fn lenient(&self) -> bool {
@@ -120,6 +128,17 @@ impl Settings {
 
     pub(crate) fn set_lenient(&self, lenient: bool) {
         self.lenient.store(lenient, Ordering::Relaxed);
+        self.change_rules();
+    }
+
+    /// Another number whenever the rules of the context, or those of one of its connections, have
+    /// changed.
+    pub(crate) fn rules_version(&self) -> u32 {
+        self.rules.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn change_rules(&self) {
+        self.rules.fetch_add(1, Ordering::Release);
     }
 
     pub(crate) fn coalescing(&self) -> bool {

@@ -62,14 +62,14 @@ impl<'a> Whole<'a> {
         })
     }
 
-    /// Its payload.
+    /// Its payload, in the memory of an `old` one if that will do.
     #[inline]
-    pub fn payload<P: Payload>(&self, rules: &Rules) -> Result<P, Error> {
+    pub fn payload<P: Payload>(&self, old: P, rules: &Rules) -> Result<P, Error> {
         let validates = self.opcode == TEXT && rules.strict;
         // Zeros behind it make no difference: a character cut short by one is as invalid as one
         // that is cut short by the end.
         let judge = |bytes: &[u8]| !validates || utf8::is_text(bytes);
-        match P::masked_copy(self.body, self.mask, judge) {
+        match P::masked_copy(old, self.body, self.mask, judge) {
             Some((payload, true)) => Ok(payload),
             Some((_, false)) => Err(Error::InvalidUtf8),
             None => Err(Error::OutOfMemory),
