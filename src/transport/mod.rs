@@ -50,6 +50,15 @@ impl Transport {
         }
     }
 
+    /// As [`Self::write`], of two parts.
+    pub(crate) fn write_two(&mut self, first: &[u8], second: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(fd) => socket::send_two(*fd, first, second, libc::MSG_DONTWAIT),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.write(&[IoSlice::new(first), IoSlice::new(second)]),
+        }
+    }
+
     /// Says what is due to the peer before the end of the stream; one attempt.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         match self {

@@ -66,6 +66,23 @@ unsafe fn receive_at(fd: Fd, place: *mut u8, size: usize, flags: c_int) -> io::R
 /// Up to this size, putting the parts together costs less than having the kernel read a list.
 const JOINED: usize = 2048;
 
+/// As [`send`], of two parts.
+pub(crate) fn send_two(fd: Fd, first: &[u8], second: &[u8], flags: c_int) -> io::Result<usize> {
+    let size = first.len() + second.len();
+    if size > JOINED {
+        return send_parts(fd, &[IoSlice::new(first), IoSlice::new(second)], flags);
+    }
+    let mut joined = [MaybeUninit::<u8>::uninit(); JOINED];
+    let start = joined.as_mut_ptr().cast::<u8>();
+    // SAFETY: both together fit, as checked.
+    unsafe {
+        ptr::copy_nonoverlapping(first.as_ptr(), start, first.len());
+        ptr::copy_nonoverlapping(second.as_ptr(), start.add(first.len()), second.len());
+    }
+    // SAFETY: the first `size` bytes have just been written.
+    send_one(fd, unsafe { slice::from_raw_parts(start, size) }, flags)
+}
+
 /// `send` without SIGPIPE, of several parts at once, restarted when interrupted.
 pub(crate) fn send(fd: Fd, parts: &[IoSlice<'_>], flags: c_int) -> io::Result<usize> {
     let size: usize = parts.iter().map(|part| part.len()).sum();

@@ -187,6 +187,9 @@ impl Link {
     /// Whether one is.
     #[inline]
     pub(crate) fn has_item_ahead(&self) -> bool {
+        if self.ahead.is_empty() && !self.receiver.holds() {
+            return false;
+        }
         // Usually a whole message.
         matches!(self.phase, Phase::Open) && self.receiver.begins_whole(self.ahead.bytes())
             || self.items_ahead(1) > 0
@@ -203,7 +206,7 @@ impl Link {
         let Some(transport) = &mut self.transport else {
             return Err(io::Error::from_raw_os_error(NO_STREAM));
         };
-        match self.out.write(transport, &[]).error {
+        match self.out.write(transport, None).error {
             Some(error) => Err(error),
             None => Ok(self.out.is_empty()),
         }
@@ -219,7 +222,7 @@ impl Link {
             return (0, None);
         }
         let before = self.out.left();
-        let progress = self.out.write(transport, &[]);
+        let progress = self.out.write(transport, None);
         if self.out.left() < before {
             self.stalled = false;
         }

@@ -243,8 +243,31 @@ impl Outbox {
         true
     }
 
-    /// One attempt to write the queue and then `extra`, which is not queued.
-    pub(crate) fn write(&mut self, transport: &mut Transport, extra: &[&[u8]]) -> Progress {
+    /// One attempt to write a frame while nothing is queued. Returns how much of it the kernel took.
+    pub(crate) fn write_frame(
+        &mut self,
+        transport: &mut Transport,
+        head: &[u8],
+        content: &[u8],
+    ) -> io::Result<usize> {
+        debug_assert!(self.is_free());
+        let taken = match transport.write_two(head, content) {
+            Ok(n) => n,
+            Err(error) if would_block(&error) => 0,
+            Err(error) => return Err(error),
+        };
+        self.written += taken as u64;
+        // A short write means that the kernel has had enough.
+        self.blocked = taken < head.len() + content.len();
+        Ok(taken)
+    }
+
+    /// One attempt to write the queue and then `extra`, a frame that is not queued.
+    pub(crate) fn write(
+        &mut self,
+        transport: &mut Transport,
+        extra: Option<[&[u8]; 2]>,
+    ) -> Progress {
         self.write_some(transport, extra, usize::MAX)
     }
 
@@ -252,7 +275,7 @@ impl Outbox {
     pub(crate) fn write_some(
         &mut self,
         transport: &mut Transport,
-        extra: &[&[u8]],
+        extra: Option<[&[u8]; 2]>,
         limit: usize,
     ) -> Progress {
         if let Some(queue) = &mut self.queue {
@@ -269,22 +292,16 @@ impl Outbox {
         progress
     }
 
-    /// The usual case: nothing is queued.
-    fn write_extra(&mut self, transport: &mut Transport, extra: &[&[u8]]) -> Progress {
-        let mut progress = Progress::default();
-        let mut parts = [IoSlice::new(&[]); MOST_EXTRA];
-        let (count, size) = rest(extra, 0, &mut parts);
+    /// Nothing is queued.
+    fn write_extra(&mut self, transport: &mut Transport, extra: Option<[&[u8]; 2]>) -> Progress {
         self.blocked = false;
-        if size > 0 {
-            match transport.write(&parts[..count]) {
-                Ok(n) => {
-                    progress.extra = n;
-                    self.written += n as u64;
-                    // A short write means that the kernel has had enough.
-                    self.blocked = n < size;
-                }
-                Err(error) => self.stop(&mut progress, error),
-            }
+        let taken = extra.map_or(Ok(0), |[head, content]| {
+            self.write_frame(transport, head, content)
+        });
+        let mut progress = Progress::default();
+        match taken {
+            Ok(n) => progress.extra = n,
+            Err(error) => progress.error = Some(error),
         }
         progress
     }
@@ -292,7 +309,7 @@ impl Outbox {
     fn write_queue(
         &mut self,
         transport: &mut Transport,
-        extra: &[&[u8]],
+        extra: Option<[&[u8]; 2]>,
         limit: usize,
     ) -> Progress {
         let mut progress = Progress::default();
@@ -372,9 +389,13 @@ impl Outbox {
 }
 
 /// Puts what `extra` holds from byte `skip` on into `parts`; returns how many parts and bytes.
-fn rest<'a>(extra: &[&'a [u8]], mut skip: usize, parts: &mut [IoSlice<'a>]) -> (usize, usize) {
+fn rest<'a>(
+    extra: Option<[&'a [u8]; 2]>,
+    mut skip: usize,
+    parts: &mut [IoSlice<'a>],
+) -> (usize, usize) {
     let (mut count, mut size) = (0, 0);
-    for part in extra {
+    for part in extra.into_iter().flatten() {
         let from = skip.min(part.len());
         skip -= from;
         let part = &part[from..];

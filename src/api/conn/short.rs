@@ -14,18 +14,30 @@ use super::Conn;
 use super::link::{Link, Phase, Reading};
 use super::write::SendFrame;
 use crate::abi::counted::Owned;
+use crate::api::error::Errno;
 use crate::api::msg::Msg;
 use crate::protocol::{MAX_HEADER, Rules, encode_header, is_control};
 
+/// What became of a frame on the short way.
+pub(super) enum Short {
+    /// It is out, or gathered with others.
+    Sent(c_int),
+    /// The kernel took so many bytes of it: it is begun, and nothing else may go out before its rest.
+    Begun(usize),
+    /// The stream is broken.
+    Failed(Errno),
+}
+
 impl Link {
-    /// Gathers a frame with the others of the batch, if there is nothing special about it. Returns
-    /// the result of the send.
-    pub(super) fn gather(
+    /// Sends a frame if there is nothing special about it, and nothing in its way; with the others
+    /// of the batch if that is `followed` by more.
+    pub(super) fn send_short(
         &mut self,
         conn: &Conn,
+        followed: bool,
         frame: &SendFrame,
         content: &[u8],
-    ) -> Option<c_int> {
+    ) -> Option<Short> {
         let is_plain = frame.masked != Some(true)
             && frame.sleep_us == 0
             && conn.is_server()
@@ -34,23 +46,34 @@ impl Link {
         {
             return None;
         }
-        let wanted = u8::try_from(frame.opcode & 0x0f).ok()?;
-        if is_control(wanted) {
+        let may_go = followed || self.out.is_free() && conn.is_ok();
+        if !may_go {
             return None;
         }
-        let opcode = if frame.track {
-            self.fragments.opcode(wanted)
-        } else {
-            wanted
-        };
+        let opcode = self.opcode(frame);
+        if is_control(opcode) {
+            return None;
+        }
         let mut head = [0; MAX_HEADER];
         let size = encode_header(&mut head, frame.fin, opcode, None, content.len() as u64);
-        self.out.append_frame(&head, size, content);
+        if followed {
+            self.out.append_frame(&head, size, content);
+        } else {
+            let head = &head[..size];
+            match self
+                .out
+                .write_frame(self.transport.as_mut()?, head, content)
+            {
+                Ok(taken) if taken == size + content.len() => {}
+                Ok(taken) => return Some(Short::Begun(taken)),
+                Err(error) => return Some(Short::Failed(Errno::of(&error))),
+            }
+        }
         if frame.track {
             self.fragments.sent(opcode, frame.fin);
         }
         self.out.take_credit();
-        c_int::try_from(content.len()).ok()
+        c_int::try_from(content.len()).ok().map(Short::Sent)
     }
 
     /// The next item, if it is a message that has come whole and that nothing is wrong with.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::frame::{Frame, Shape};
 use super::link::{Link, Phase};
+use super::short::Short;
 use super::{Conn, Role};
 use crate::api::dispatch;
 use crate::api::error::Errno;
@@ -96,17 +97,22 @@ impl Conn {
         }
         let mut link = this.link.lock();
         let followed = link.is_followed(this);
-        if followed {
-            if let Some(result) = link.gather(this, &frame, content) {
+        let begun = match link.send_short(this, followed, &frame, content) {
+            Some(Short::Sent(result)) => {
                 drop(link);
-                this.ctx.note_backlog(this);
+                if followed {
+                    this.ctx.note_backlog(this);
+                }
                 return (result, Errno::Keep);
             }
-        }
-        Self::send_now(this, link, followed, &frame, content)
+            Some(Short::Failed(errno)) => return (-1, errno),
+            Some(Short::Begun(written)) => Some(written),
+            None => None,
+        };
+        Self::send_now(this, link, followed, &frame, content, begun)
     }
 
-    /// Sends it, or waits until it can be.
+    /// Sends it, or what is not `begun` of it, or waits until it can be.
     #[inline(never)]
     fn send_now<'a>(
         this: &'a Arc<Self>,
@@ -114,11 +120,15 @@ impl Conn {
         mut followed: bool,
         frame: &SendFrame,
         content: &[u8],
+        mut begun: Option<usize>,
     ) -> (c_int, Errno) {
         let masked = frame.masked.unwrap_or_else(|| this.is(Role::Client));
         let mut window: Option<(Instant, usize)> = None;
         loop {
-            let sent = link.offer(this, followed, frame, masked, content);
+            let sent = match begun.take() {
+                Some(written) => link.go_on(this, frame, content, written),
+                None => link.offer(this, followed, frame, masked, content),
+            };
             let backlog = link.out.has_backlog();
             drop(link);
             if backlog {
@@ -347,12 +357,7 @@ impl Link {
             let size = c_int::try_from(content.len()).unwrap_or(c_int::MAX);
             return Sent::Done(size, Errno::Keep);
         }
-        let wanted = u8::try_from(frame.opcode & 0x0f).unwrap_or(0);
-        let opcode = if frame.track {
-            self.fragments.opcode(wanted)
-        } else {
-            wanted
-        };
+        let opcode = self.opcode(frame);
         let packs = |deflater: &Deflater| deflater.packs(opcode, content.len());
         if self.deflater.as_deref().is_some_and(packs) {
             // Compressing what isn't taken is waste, and costs the history of what was.
@@ -373,6 +378,16 @@ impl Link {
             deflater.take_back(deflater.was_packing(), built.shape.compressed);
         }
         sent
+    }
+
+    /// The opcode that a frame gets as the next one.
+    pub(super) fn opcode(&self, frame: &SendFrame) -> u8 {
+        let wanted = (frame.opcode & 0x0f) as u8;
+        if frame.track {
+            self.fragments.opcode(wanted)
+        } else {
+            wanted
+        }
     }
 
     fn accepted(&mut self, frame: &Frame<'_>) -> Accepted {
@@ -431,7 +446,7 @@ impl Link {
             return Sent::Done(-1, Errno::DEAD);
         };
         let before = self.out.left();
-        let progress = self.out.write(transport, &frame.parts());
+        let progress = self.out.write(transport, Some(frame.parts()));
         self.out.add_credit(progress.owed);
         if self.out.left() < before {
             self.stalled = false;
@@ -449,6 +464,17 @@ impl Link {
         if let Some(refusal) = self.refusal(conn, size) {
             return refusal;
         }
+        self.keep_rest(conn, frame, written)
+    }
+
+    /// A frame that [`Self::send_short`] has begun.
+    fn go_on(&mut self, conn: &Conn, frame: &SendFrame, content: &[u8], written: usize) -> Sent {
+        let frame = Frame::new(frame, self.opcode(frame), false, content, None);
+        self.keep_rest(conn, &frame, written)
+    }
+
+    /// Queues what the kernel didn't take of a frame, `written` bytes being out.
+    fn keep_rest(&mut self, conn: &Conn, frame: &Frame<'_>, written: usize) -> Sent {
         let accepted = self.accepted(frame);
         if !socket::is_blocking(conn.descriptor()) {
             let counting = frame.shape.counting();
@@ -498,7 +524,7 @@ impl Link {
         }
         let transport = self.transport.as_mut()?;
         self.out.append(&frame.parts());
-        if let Some(error) = self.out.write_some(transport, &[], first).error {
+        if let Some(error) = self.out.write_some(transport, None, first).error {
             self.out.drop_backlog();
             return Some(Sent::Done(-1, Errno::of(&error)));
         }
