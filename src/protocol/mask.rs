@@ -66,9 +66,19 @@ impl Mask {
                 store(place, byte);
             }
         }
-        let tail = targets.into_remainder().iter_mut().zip(sources.remainder());
-        for ((place, source), key) in tail.zip(word.to_ne_bytes()) {
-            store(place, source ^ key);
+        if let Some(source) = from.last_chunk::<WORD>() {
+            // One more word, which overlaps the one before it.
+            let at = from.len() - WORD;
+            let mut mask = *self;
+            mask.advance(at);
+            let masked = u64::from_ne_bytes(*source) ^ mask.word();
+            for (place, byte) in to[at..].iter_mut().zip(masked.to_ne_bytes()) {
+                store(place, byte);
+            }
+        } else {
+            for ((place, source), key) in to.iter_mut().zip(from).zip(word.to_ne_bytes()) {
+                store(place, source ^ key);
+            }
         }
         self.advance(from.len());
     }

@@ -63,7 +63,7 @@ impl<'a> Whole<'a> {
     }
 
     /// Its payload, in the memory of an `old` one if that will do.
-    #[inline]
+    #[inline(always)]
     pub fn payload<P: Payload>(&self, old: P, rules: &Rules) -> Result<P, Error> {
         let validates = self.opcode == TEXT && rules.strict;
         // Zeros behind it make no difference: a character cut short by one is as invalid as one
