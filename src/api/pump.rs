@@ -122,6 +122,13 @@ enum Step {
 }
 
 fn receive_one(ctx: &Arc<Ctx>, conn: &Arc<Conn>, how: &mut How<'_>) -> Step {
+    if let How::Loop(reading) = how {
+        if let Some(msg) = conn.receive_short(reading) {
+            deliver(ctx, conn, &msg);
+            reading.spare = Msg::recycle(msg);
+            return Step::Message;
+        }
+    }
     let rules = match how {
         How::Loop(reading) => reading.rules(conn),
         How::Direct | How::Ahead => conn.rules(),

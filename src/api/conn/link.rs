@@ -71,6 +71,8 @@ pub(crate) struct Reading {
     pub(crate) drained: bool,
     /// Nor is anything left of what it gave: the item just received was the last.
     pub(crate) over: bool,
+    /// Something is left of it, behind the item just received.
+    pub(super) more: bool,
     /// Reads left before others get their turn.
     pub(crate) rounds: u32,
     /// See [`Msg::recycle`].
@@ -425,6 +427,7 @@ impl Reading {
 
     /// Notes what there is behind the item just received.
     pub(super) fn note(&mut self, link: &Link) {
+        self.more = !link.ahead.is_empty();
         self.over = self.drained && link.is_read_out();
     }
 

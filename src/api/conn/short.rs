@@ -28,6 +28,19 @@ pub(super) enum Short {
     Failed(Errno),
 }
 
+impl Conn {
+    /// The next message of the batch, if it is at hand as a whole. As [`Conn::receive`], which tells
+    /// of everything else.
+    #[inline]
+    pub(crate) fn receive_short(&self, reading: &mut Reading) -> Option<Owned<Msg>> {
+        if !reading.more {
+            return None;
+        }
+        let rules = reading.rules(self);
+        self.link.lock().next_short(reading, &rules)
+    }
+}
+
 impl Link {
     /// Sends a frame if there is nothing special about it, and nothing in its way; with the others
     /// of the batch if that is `followed` by more.
@@ -74,6 +87,16 @@ impl Link {
         }
         self.out.take_credit();
         c_int::try_from(content.len()).ok().map(Short::Sent)
+    }
+
+    #[inline]
+    fn next_short(&mut self, reading: &mut Reading, rules: &Rules) -> Option<Owned<Msg>> {
+        if !self.flows() || self.must_pause() {
+            return None;
+        }
+        let msg = self.whole_message(reading, rules)?;
+        reading.note(self);
+        Some(msg)
     }
 
     /// The next item, if it is a message that has come whole and that nothing is wrong with.

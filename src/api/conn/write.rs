@@ -76,28 +76,10 @@ struct Accepted {
 impl Conn {
     /// Sends one frame. Returns its payload size, a smaller count or -2 when the rest is owed, or
     /// -1 when nothing was accepted.
-    pub fn send(this: &Arc<Self>, frame: SendFrame, content: &[u8]) -> (c_int, Errno) {
-        if this.is(Role::Listener) {
-            log!(
-                &this.ctx,
-                Level::Critical,
-                "conn id {}: a listener can't send",
-                this.id()
-            );
-            return (-1, Errno::Keep);
-        }
-        if content.len() > LARGEST {
-            log!(
-                &this.ctx,
-                Level::Critical,
-                "length: {} is too large",
-                content.len()
-            );
-            return (-1, Errno::Keep);
-        }
+    pub fn send(this: &Arc<Self>, frame: &SendFrame, content: &[u8]) -> (c_int, Errno) {
         let mut link = this.link.lock();
         let followed = link.is_followed(this);
-        let begun = match link.send_short(this, followed, &frame, content) {
+        let begun = match link.send_short(this, followed, frame, content) {
             Some(Short::Sent(result)) => {
                 drop(link);
                 if followed {
@@ -109,7 +91,7 @@ impl Conn {
             Some(Short::Begun(written)) => Some(written),
             None => None,
         };
-        Self::send_now(this, link, followed, &frame, content, begun)
+        Self::send_now(this, link, followed, frame, content, begun)
     }
 
     /// Sends it, or what is not `begun` of it, or waits until it can be.
@@ -122,6 +104,11 @@ impl Conn {
         content: &[u8],
         mut begun: Option<usize>,
     ) -> (c_int, Errno) {
+        if let Some(why) = this.cannot_send(content.len()) {
+            drop(link);
+            log!(&this.ctx, Level::Critical, "conn id {}: {why}", this.id());
+            return (-1, Errno::Keep);
+        }
         let masked = frame.masked.unwrap_or_else(|| this.is(Role::Client));
         let mut window: Option<(Instant, usize)> = None;
         loop {
@@ -154,6 +141,17 @@ impl Conn {
             }
             link = this.link.lock();
             followed = link.is_followed(this);
+        }
+    }
+
+    /// What is wrong with the call, whatever the state of the connection.
+    fn cannot_send(&self, size: usize) -> Option<&'static str> {
+        if self.is(Role::Listener) {
+            Some("a listener can't send")
+        } else if size > LARGEST {
+            Some("the payload is too large")
+        } else {
+            None
         }
     }
 
@@ -268,7 +266,7 @@ impl Conn {
             track: false,
             sleep_us: 0,
         };
-        let (result, errno) = Self::send(this, frame, content);
+        let (result, errno) = Self::send(this, &frame, content);
         (result != -1, errno)
     }
 
