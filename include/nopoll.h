@@ -170,7 +170,8 @@ typedef int (*noPollRead)(noPollConn *conn, char *buffer, int buffer_size);
 
 /**
  * Gets a message that the loop received. The library drops its reference when the handler returns;
- * `nopoll_msg_ref` keeps the message longer. `errno` is 0 on entry.
+ * `nopoll_msg_ref` keeps the message longer. Without that, object and payload may become those of
+ * the next message. `errno` is 0 on entry.
  */
 typedef void (*noPollOnMessageHandler)(noPollCtx *ctx,
                                        noPollConn *conn,

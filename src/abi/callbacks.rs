@@ -80,7 +80,8 @@ pub type noPollRead = Option<
 >;
 
 /// Gets a message that the loop received. The library drops its reference when the handler returns;
-/// `nopoll_msg_ref` keeps the message longer. `errno` is 0 on entry.
+/// `nopoll_msg_ref` keeps the message longer. Without that, object and payload may become those of
+/// the next message. `errno` is 0 on entry.
 pub type noPollOnMessageHandler = Option<
     unsafe extern "C" fn(
         ctx: *mut noPollCtx,

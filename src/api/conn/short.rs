@@ -1,11 +1,11 @@
-//! The short ways of a batch: the next message when it lies whole in the loop's buffer, and a small
-//! reply that goes out with the others.
+//! The short ways: the next message when it lies whole in the loop's buffer, and a server's small
+//! frame when nothing is in its way.
 //!
-//! Small messages that come by the dozen spend their time on being asked questions whose answer is
-//! nearly always the same. Here all of them are asked in a row, under one lock; any unusual answer
-//! gives `None`, and the call goes the long way, as if nothing had been asked. A message is made
-//! where it will be used: values of several words that are moved on by way of the stack cost more
-//! than all the questions, because the processor can't load what it has stored in other pieces.
+//! Small messages spend their time on being asked questions whose answer is nearly always the same.
+//! Here all of them are asked in a row, under one lock; any unusual answer gives `None`, and the call
+//! goes the long way, as if nothing had been asked. What comes of it is a pointer or a number: values
+//! of several words that are moved on by way of the stack cost more than all the questions, because
+//! the processor can't load what it has stored in other pieces.
 
 use std::ffi::c_int;
 use std::sync::atomic::Ordering;

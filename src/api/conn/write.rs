@@ -149,7 +149,7 @@ impl Conn {
         if self.is(Role::Listener) {
             Some("a listener can't send")
         } else if size > LARGEST {
-            Some("the payload is too large")
+            Some("the length is too large")
         } else {
             None
         }
