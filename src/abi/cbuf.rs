@@ -46,7 +46,7 @@ impl CBuf {
     /// A block of `capacity` bytes for what is to be written anew; NULL when memory is short.
     #[inline]
     fn renew(mut self, capacity: usize) -> *mut u8 {
-        if (capacity..=MOST_SPARE * capacity).contains(&self.capacity) {
+        if (capacity..=capacity.saturating_mul(MOST_SPARE)).contains(&self.capacity) {
             return std::mem::replace(&mut self.data, ptr::null_mut());
         }
         // SAFETY: plain allocation.
@@ -170,6 +170,13 @@ impl Drop for CBuf {
     fn drop(&mut self) {
         release(self.data.cast::<c_void>());
     }
+}
+
+/// Finds out how sizes of blocks are asked for, so that it needn't be done under a lock: the
+/// dynamic loader has one of its own.
+pub(crate) fn prepare() {
+    // SAFETY: NULL is allowed.
+    unsafe { heap::usable_size(ptr::null_mut()) };
 }
 
 /// Frees a block of the C heap; NULL is nothing.

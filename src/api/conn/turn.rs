@@ -6,6 +6,7 @@ use super::Conn;
 use super::link::Reading;
 use super::outbox::Queue;
 use super::ready::Ready;
+use crate::abi::cbuf;
 use crate::abi::counted::Owned;
 use crate::api::msg::Msg;
 
@@ -15,7 +16,7 @@ pub(crate) struct Workspace {
     pub(crate) input: Box<[u8]>,
     /// To gather frames in.
     pub(crate) output: Option<Box<Queue>>,
-    /// The object of the latest message, for the next one.
+    /// The latest message, whose memory the next one may have.
     pub(crate) spare: Option<Owned<Msg>>,
 }
 
@@ -28,6 +29,7 @@ fn buffer() -> Box<[u8]> {
 
 impl Workspace {
     pub(crate) fn new() -> Self {
+        cbuf::prepare();
         Self {
             input: buffer(),
             output: None,
