@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Measures the library's echo server beside its limit and its peers; see README.md.
 
-    run.py [--quick] [--runs N] [--rounds N] [--seconds S] [--out DIR] [ROW...]
+    run.py [--quick] [--runs N] [--rounds N] [--seconds S] [--out DIR] [--show] [ROW...]
 
 ROW is one of P1 ... P12; without any, all are measured. With --runs everything is measured N times
 from the start; what is shown are the medians of the runs and how far they lie apart. Writes
-benchmarks.md, .json and .svg into DIR (docs), of a partial run into target/bench.
+benchmarks.md, .json and .svg into DIR (docs), of a partial run into target/bench. With --show nothing
+is measured: page and chart are made again of the JSON in DIR.
 """
 import argparse
 import datetime
@@ -90,6 +91,13 @@ def whole_run(number, programs, args, wanted):
     }
 
 
+def show(outcome, out):
+    (out / "benchmarks.svg").write_text(report.chart(outcome))
+    (out / "benchmarks.md").write_text(report.page(outcome))
+    print(report.table(outcome))
+    progress(f"written to {out}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a short look: one round of half a second, no peers")
@@ -97,6 +105,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--show", action="store_true", help="make page and chart of what has been measured")
     parser.add_argument("rows", nargs="*")
     args = parser.parse_args()
     if args.quick:
@@ -105,6 +114,9 @@ def main():
     whole = not args.rows and not args.quick
     out = args.out or (build.ROOT / "docs" if whole else build.OUT)
 
+    if args.show:
+        show(json.loads((out / "benchmarks.json").read_text()), out)
+        return
     programs = build.everything(progress, peers=not args.quick, sizes=wanted("P12"))
     outcome = {
         "made": datetime.date.today().isoformat(),
@@ -120,10 +132,7 @@ def main():
         outcome |= summary.of(single)
         (out / "benchmarks.json").write_text(
             json.dumps(outcome | ({"single": single} if args.runs > 1 else {}), indent=1) + "\n")
-    (out / "benchmarks.svg").write_text(report.chart(outcome))
-    (out / "benchmarks.md").write_text(report.page(outcome))
-    print(report.table(outcome))
-    progress(f"written to {out}")
+    show(outcome, out)
 
 
 if __name__ == "__main__":
