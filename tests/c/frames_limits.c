@@ -198,6 +198,71 @@ TEST (a_new_limit_is_for_the_next_header)
   nopoll_ctx_unref (ctx);
 }
 
+struct change {
+  int what;
+  int at;
+  int seen;
+  noPollConnOpts *opts;
+};
+
+static void change_rules (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr data)
+{
+  struct change *change = data;
+
+  if (change->seen++ != change->at)
+    return;
+  switch (change->what) {
+  case 0:
+    nopoll_ctx_set_max_frame_size (ctx, 5);
+    break;
+  case 1:
+    __nopoll_conn_set_max_frame_size (conn, change->opts);
+    break;
+  case 2:
+    nopoll_ctx_set_max_message_size (ctx, 5);
+    break;
+  case 3:
+    nopoll_ctx_set_delivery (ctx, NOPOLL_DELIVER_MESSAGES);
+    break;
+  default:
+    nopoll_ctx_set_lenient (ctx, nopoll_false);
+    break;
+  }
+}
+
+/* Of messages that come at once, a handler of one decides about those behind it. */
+TEST (what_a_handler_changes_holds_for_the_next_message)
+{
+  int what, at, i;
+
+  for (what = 0; what < 5; what++)
+    for (at = 0; at < 3; at++) {
+      noPollCtx *ctx = nopoll_ctx_new ();
+      struct change change = { what, at, 0, nopoll_conn_opts_new () };
+      unsigned char frames[256];
+      struct wire_pair pair;
+      int closed;
+      long size = 0;
+
+      nopoll_conn_opts_set_max_frame_size (change.opts, 5);
+      nopoll_ctx_set_lenient (ctx, what == 4);
+      nopoll_ctx_set_delivery (ctx, what == 2 ? NOPOLL_DELIVER_MESSAGES : NOPOLL_DELIVER_FRAMES);
+      if (what == 3)
+        nopoll_ctx_set_max_message_size (ctx, 5);
+      begin (&pair, ctx, 1, &closed);
+      nopoll_conn_set_on_msg (pair.conn, change_rules, &change);
+      for (i = 0; i < 5; i++)
+        size += wire_frame (frames + size, 0x81, 1, what == 4 ? "not text \xff" : "ten bytes!", 10);
+      wire_send (pair.peer, frames, size);
+      LOOP_UNTIL (ctx, closed == 1);
+      CHECK_INT (change.seen, at + 1);
+      wire_expect (&pair, 0x88, what == 4 ? "\x03\xef" : "\x03\xf1", 2);
+      nopoll_conn_opts_free (change.opts);
+      end (&pair);
+      nopoll_ctx_unref (ctx);
+    }
+}
+
 TEST (a_message_that_is_joined_may_be_as_long_as_its_limit)
 {
   noPollCtx *ctx = nopoll_ctx_new ();
@@ -313,6 +378,7 @@ TESTS (CASE (a_frame_may_be_as_long_as_the_limit),
        CASE (a_length_beyond_the_limit_is_refused_at_once),
        CASE (limits_are_the_connections_the_listeners_or_the_contexts),
        CASE (a_new_limit_is_for_the_next_header),
+       CASE (what_a_handler_changes_holds_for_the_next_message),
        CASE (a_message_that_is_joined_may_be_as_long_as_its_limit),
        CASE (the_limit_for_messages_may_come_from_options),
        CASE (a_declared_length_reserves_no_memory))
