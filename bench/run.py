@@ -25,15 +25,18 @@ import summary
 # Each workload: (id, text, load command, raw server's arguments, our server's, peers?, target)
 WORKLOADS = [
     ("P1", "20 B, 100 connections, one in flight", "echo --connections 100 --size 20", {}, True, 0.97),
+    ("P1", "20 B text, 100 connections, one in flight", "echo --connections 100 --size 20 --text", {}, True, 0.97),
     ("P1", "125 B, 50 connections, one in flight", "echo --connections 50 --size 125", {}, True, 0.97),
     ("P1", "125 B text, 50 connections, one in flight", "echo --connections 50 --size 125 --text", {}, True, 0.97),
     ("P2", "100 B, 50 connections, 32 in flight", "echo --connections 50 --depth 32", {}, True, 0.95),
     ("P2", "100 B text, 50 connections, 32 in flight", "echo --connections 50 --depth 32 --text", {}, True, 0.95),
     ("P2", "100 B, 32 in flight, canned frames", "echo --connections 50 --depth 32 --canned", {}, True, None),
     ("P3", "16 KB, 500 connections", "echo --connections 500 --size 16384 --canned", {}, True, 0.90),
+    ("P3", "16 KB text, 500 connections", "echo --connections 500 --size 16384 --text --canned", {}, True, 0.90),
     ("P4", "1 MB, 4 connections, 2 in flight", "echo --connections 4 --depth 2 --size 1000000 --canned", {}, True, 0.88),
     ("P4", "1 MB text, 4 connections, 2 in flight", "echo --connections 4 --depth 2 --size 1000000 --text --canned", {}, True, 0.80),
     ("P5", "TLS 1.3, 512 B, 100 connections", "echo --connections 100 --size 512 --tls", {"tls": True}, False, 0.95),
+    ("P5", "TLS 1.3, 512 B text, 100 connections", "echo --connections 100 --size 512 --text --tls", {"tls": True}, False, 0.95),
     ("P6", "set up and closed, 50 at a time", "setup --connections 50", {"raw": ["--setup"]}, False, 0.90),
     ("one way", "100 B, 50 connections, client to server", "sink --connections 50",
      {"raw": ["--sink"], "ours": ["--sink"]}, False, None),

@@ -72,15 +72,8 @@ pub(crate) fn send_two(fd: Fd, first: &[u8], second: &[u8], flags: c_int) -> io:
     if size > JOINED {
         return send_parts(fd, &[IoSlice::new(first), IoSlice::new(second)], flags);
     }
-    let mut joined = [MaybeUninit::<u8>::uninit(); JOINED];
-    let start = joined.as_mut_ptr().cast::<u8>();
-    // SAFETY: both together fit, as checked.
-    unsafe {
-        ptr::copy_nonoverlapping(first.as_ptr(), start, first.len());
-        ptr::copy_nonoverlapping(second.as_ptr(), start.add(first.len()), second.len());
-    }
-    // SAFETY: the first `size` bytes have just been written.
-    send_one(fd, unsafe { slice::from_raw_parts(start, size) }, flags)
+    // SAFETY: as checked.
+    unsafe { send_joined(fd, [first, second], size, flags) }
 }
 
 /// `send` without SIGPIPE, of several parts at once, restarted when interrupted.
@@ -92,11 +85,24 @@ pub(crate) fn send(fd: Fd, parts: &[IoSlice<'_>], flags: c_int) -> io::Result<us
     if size > JOINED {
         return send_parts(fd, parts, flags);
     }
+    // SAFETY: as checked.
+    unsafe { send_joined(fd, parts.iter().map(|part| &**part), size, flags) }
+}
+
+/// # Safety
+/// All parts together are `size` bytes, at most [`JOINED`].
+#[inline]
+unsafe fn send_joined<'a>(
+    fd: Fd,
+    parts: impl IntoIterator<Item = &'a [u8]>,
+    size: usize,
+    flags: c_int,
+) -> io::Result<usize> {
     let mut joined = [MaybeUninit::<u8>::uninit(); JOINED];
     let start = joined.as_mut_ptr().cast::<u8>();
     let mut end = start;
     for part in parts {
-        // SAFETY: all parts together fit, as checked.
+        // SAFETY: all parts together fit, as this function demands.
         end = unsafe {
             ptr::copy_nonoverlapping(part.as_ptr(), end, part.len());
             end.add(part.len())
