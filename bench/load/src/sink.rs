@@ -11,6 +11,8 @@ use crate::script::Script;
 use crate::stream::Connector;
 
 const CHUNK: u64 = 256 * 1024;
+/// Chunks in a row on one connection: the server may take them for ever without a pause.
+const ROW: usize = 16;
 
 pub fn run(options: &Options) -> io::Result<()> {
     let script = Script::new(options);
@@ -27,10 +29,18 @@ pub fn run(options: &Options) -> io::Result<()> {
     let mut measured = None;
     let mut bytes = 0;
     let mut events = Events::with_capacity(1024);
+    // Events come once: who has not been refused a byte since is asked again without one.
+    let mut ready: Vec<usize> = Vec::new();
     let (begun, ended) = loop {
-        poll.poll(&mut events, Some(Duration::from_secs(5)))?;
+        let patience = if ready.is_empty() { 5 } else { 0 };
+        poll.poll(&mut events, Some(Duration::from_secs(patience)))?;
         let now = Instant::now();
-        if events.is_empty() {
+        for event in &events {
+            if !ready.contains(&event.token().0) {
+                ready.push(event.token().0);
+            }
+        }
+        if ready.is_empty() {
             return Err(io::Error::other("the server has stopped reading"));
         }
         if measured.is_none() && now >= warm {
@@ -40,22 +50,24 @@ pub fn run(options: &Options) -> io::Result<()> {
         if let Some(begun) = measured.filter(|_| now >= end) {
             break (begun, now);
         }
-        for event in &events {
-            let (stream, sent) = &mut conns[event.token().0];
-            loop {
+        let mut blocked = Vec::new();
+        for &i in &ready {
+            let (stream, sent) = &mut conns[i];
+            for _ in 0..ROW {
                 match stream.write(script.requests.from(*sent, CHUNK)) {
                     Ok(n) => {
                         *sent += n as u64;
                         bytes += n as u64;
                     }
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        blocked.push(i);
+                        break;
+                    }
                     Err(error) => return Err(error),
-                }
-                if Instant::now() >= end {
-                    break;
                 }
             }
         }
+        ready.retain(|i| !blocked.contains(i));
     };
     let seconds = (ended - begun).as_secs_f64();
     let rate = bytes as f64 / script.requests.record() as f64 / seconds;
