@@ -18,6 +18,7 @@ pub mod ffi;
 mod log;
 mod protocol;
 mod random;
+mod simd;
 mod sync;
 mod text;
 mod transport;

@@ -42,12 +42,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("transport", &["abi", "sync"]),
     ("log", &["abi", "sync"]),
     ("sync", &["abi"]),
-    ("abi", &["protocol"]),
+    ("abi", &["protocol", "simd"]),
     ("random", &["engine"]),
     ("base64", &["text"]),
-    ("protocol", &[]),
+    ("protocol", &["simd"]),
     ("bytes", &[]),
     ("text", &[]),
+    ("simd", &[]),
     // What fuzzing needs of the inside.
     ("lib", &["protocol"]),
 ];

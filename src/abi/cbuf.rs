@@ -6,6 +6,7 @@ use std::{ptr, slice};
 
 use super::heap;
 use crate::protocol::{Mask, Payload};
+use crate::simd::{copy_masked_utf8, is_utf8};
 
 /// Bytes from `malloc`, always followed by one NUL that is not counted: a C program may print the
 /// payload of a message as a string, and may replace or free it.
@@ -97,15 +98,15 @@ impl Payload for CBuf {
         }
     }
 
-    #[inline]
-    fn masked_copy<T>(
+    #[inline(always)]
+    fn masked_copy(
         old: Self,
         bytes: &[u8],
         mut mask: Mask,
-        judge: impl FnOnce(&[u8]) -> T,
-    ) -> Option<(Self, T)> {
+        must_be_text: bool,
+    ) -> Option<(Self, bool)> {
         let len = bytes.len();
-        // Room for the NUL, and for the validator to look at whole blocks.
+        // Room for the NUL, and for a validator to look at whole blocks.
         let capacity = len.checked_add(BLOCK)? / BLOCK * BLOCK;
         let data = old.renew(capacity);
         if data.is_null() {
@@ -115,16 +116,25 @@ impl Payload for CBuf {
         unsafe { ptr::write_bytes(data.add(capacity - BLOCK), 0, BLOCK) };
         // SAFETY: within the memory, which is ours.
         let place = unsafe { slice::from_raw_parts_mut(data.cast::<MaybeUninit<u8>>(), len) };
-        mask.copy_to_new(bytes, place);
+        let passes = match must_be_text {
+            true => copy_masked_utf8(bytes, place, mask.key()),
+            false => None,
+        };
+        let passes = passes.unwrap_or_else(|| {
+            mask.copy_to_new(bytes, place);
+            // Zeros behind text make no difference: a character cut short by one is as invalid as
+            // one that is cut short by the end.
+            // SAFETY: all of it is initialised.
+            let padded = unsafe { slice::from_raw_parts(data, len.div_ceil(BLOCK) * BLOCK) };
+            !must_be_text || is_utf8(padded)
+        });
         let copy = Self {
             data,
             len,
             initialised: capacity,
             capacity,
         };
-        // SAFETY: all of it is initialised.
-        let judged = judge(unsafe { slice::from_raw_parts(data, len.div_ceil(BLOCK) * BLOCK) });
-        Some((copy, judged))
+        Some((copy, passes))
     }
 
     fn len(&self) -> usize {

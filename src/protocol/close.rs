@@ -2,6 +2,7 @@
 
 use super::Error;
 use super::item::Close;
+use crate::simd::is_utf8;
 
 /// Tells the application "that no status code was actually present" (RFC 6455 §7.4.1).
 const NO_STATUS: u16 = 1005;
@@ -46,7 +47,7 @@ impl Close {
         }
         // §5.5.1: "Following the 2-byte integer, the body MAY contain UTF-8-encoded data with
         // value /reason/."
-        if strict && simdutf8::basic::from_utf8(reason).is_err() {
+        if strict && !is_utf8(reason) {
             return Self {
                 reason: None,
                 ..close

@@ -19,6 +19,11 @@ impl Mask {
         }
     }
 
+    /// Its first byte belongs to the next byte of payload.
+    pub fn key(self) -> [u8; 4] {
+        self.key.to_ne_bytes()
+    }
+
     /// The mask for a payload from its byte `offset` on.
     pub fn at(key: [u8; 4], offset: usize) -> Self {
         let mut mask = Self::new(key);

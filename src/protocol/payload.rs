@@ -9,13 +9,10 @@ pub trait Payload: Sized {
     fn new() -> Self;
 
     /// A payload of its own for `bytes`, which are all of it, masked on the way; in the memory of
-    /// `old`, if that will do. It is shown to `judge`, maybe with zeros behind it. None: out of memory.
-    fn masked_copy<T>(
-        old: Self,
-        bytes: &[u8],
-        mask: Mask,
-        judge: impl FnOnce(&[u8]) -> T,
-    ) -> Option<(Self, T)>;
+    /// `old`, if that will do. The second value is false if it `must_be_text` and isn't. None: out
+    /// of memory.
+    fn masked_copy(old: Self, bytes: &[u8], mask: Mask, must_be_text: bool)
+    -> Option<(Self, bool)>;
 
     /// How many bytes are filled.
     fn len(&self) -> usize;
@@ -39,6 +36,7 @@ pub trait Payload: Sized {
 #[cfg(test)]
 pub mod tests {
     use super::{Mask, Payload};
+    use crate::simd::is_utf8;
 
     /// A payload that hands out at most `STEP` bytes at a time and fails beyond `LIMIT`.
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,18 +59,18 @@ pub mod tests {
             Self::default()
         }
 
-        fn masked_copy<T>(
+        fn masked_copy(
             _: Self,
             bytes: &[u8],
             mut mask: Mask,
-            judge: impl FnOnce(&[u8]) -> T,
-        ) -> Option<(Self, T)> {
+            must_be_text: bool,
+        ) -> Option<(Self, bool)> {
             let filled = bytes.len();
             (filled <= LIMIT).then(|| {
                 let mut bytes = bytes.to_vec();
                 mask.apply(&mut bytes);
-                let judged = judge(&bytes);
-                (Self { bytes, filled }, judged)
+                let passes = !must_be_text || is_utf8(&bytes);
+                (Self { bytes, filled }, passes)
             })
         }
 

@@ -5,6 +5,7 @@
 //! (RFC 6455 §8.1). The failure shows at the first byte that no continuation could mend.
 
 use super::Error;
+use crate::simd::is_utf8;
 
 /// A validator between two portions: it holds the bytes of a character that is not complete yet.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,7 +19,7 @@ impl Utf8 {
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let bytes = self.complete_pending(bytes)?;
         let (whole, tail) = bytes.split_at(end_of_whole_characters(bytes));
-        if simdutf8::basic::from_utf8(whole).is_err() || !is_valid_beginning(tail) {
+        if !is_utf8(whole) || !is_valid_beginning(tail) {
             return Err(Error::InvalidUtf8);
         }
         if !tail.is_empty() {
@@ -51,11 +52,6 @@ impl Utf8 {
         }
         Ok(bytes)
     }
-}
-
-/// Whether all of `bytes` is text.
-pub fn is_text(bytes: &[u8]) -> bool {
-    simdutf8::basic::from_utf8(bytes).is_ok()
 }
 
 /// Where `bytes` must be cut so that no character is split; the rest, at most 3 bytes, starts with

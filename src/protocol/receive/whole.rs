@@ -5,7 +5,7 @@
 use super::{Receiver, Stage};
 use crate::protocol::item::Data;
 use crate::protocol::opcode::{BINARY, TEXT};
-use crate::protocol::{Delivery, Error, Mask, Payload, Role, Rules, utf8};
+use crate::protocol::{Delivery, Error, Mask, Payload, Role, Rules};
 
 /// Such a frame.
 pub struct Whole<'a> {
@@ -65,11 +65,8 @@ impl<'a> Whole<'a> {
     /// Its payload, in the memory of an `old` one if that will do.
     #[inline(always)]
     pub fn payload<P: Payload>(&self, old: P, rules: &Rules) -> Result<P, Error> {
-        let validates = self.opcode == TEXT && rules.strict;
-        // Zeros behind it make no difference: a character cut short by one is as invalid as one
-        // that is cut short by the end.
-        let judge = |bytes: &[u8]| !validates || utf8::is_text(bytes);
-        match P::masked_copy(old, self.body, self.mask, judge) {
+        let must_be_text = self.opcode == TEXT && rules.strict;
+        match P::masked_copy(old, self.body, self.mask, must_be_text) {
             Some((payload, true)) => Ok(payload),
             Some((_, false)) => Err(Error::InvalidUtf8),
             None => Err(Error::OutOfMemory),

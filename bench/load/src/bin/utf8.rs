@@ -1,9 +1,12 @@
 //! The library's UTF-8 check of a 64 KB block, as a ratio of memcpy's speed. Prints JSON.
 //!
-//! The C API has no function for it, so that the library's source file is compiled into this program.
+//! The C API has no function for it, so that the library's source files are compiled into this program.
 
 #[path = "../text.rs"]
 mod text;
+#[path = "../../../../src/simd/mod.rs"]
+#[allow(dead_code, reason = "more than what is measured")]
+mod simd;
 #[path = "../../../../src/protocol/utf8.rs"]
 #[allow(dead_code, reason = "more than what is measured")]
 mod utf8;
