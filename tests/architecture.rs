@@ -50,7 +50,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("text", &[]),
     ("simd", &[]),
     // What fuzzing needs of the inside.
-    ("lib", &["protocol"]),
+    ("lib", &["protocol", "simd"]),
 ];
 
 /// Rooms without a line of unsafe code.

@@ -1,7 +1,9 @@
 //! Payload memory that is stingy: it lends less than was asked for, so that every copy has to go
-//! around its loop.
+//! around its loop. What is copied and judged at once is compared with doing one after the other.
 
-use nopoll::fuzzing::{Mask, Payload};
+use std::mem::MaybeUninit;
+
+use nopoll::fuzzing::{Mask, Payload, copy_masked_utf8};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
@@ -23,18 +25,25 @@ impl Payload for Memory {
         Self::default()
     }
 
-    fn masked_copy<T>(
+    fn masked_copy(
         _: Self,
         bytes: &[u8],
         mut mask: Mask,
-        judge: impl FnOnce(&[u8]) -> T,
-    ) -> Option<(Self, T)> {
+        must_be_text: bool,
+    ) -> Option<(Self, bool)> {
+        let filled = bytes.len();
+        let mut copy = vec![MaybeUninit::new(0); filled];
+        let is_text = copy_masked_utf8(bytes, &mut copy, mask.key());
         let mut bytes = bytes.to_vec();
         mask.apply(&mut bytes);
-        let filled = bytes.len();
-        bytes.extend_from_slice(&[0; STEP]);
-        let judged = judge(&bytes);
-        Some((Self { bytes, filled }, judged))
+        if let Some(is_text) = is_text {
+            // SAFETY: it was filled when it was made.
+            let copied = copy.iter().map(|byte| unsafe { byte.assume_init() });
+            assert!(copied.eq(bytes.iter().copied()));
+            assert_eq!(is_text, std::str::from_utf8(&bytes).is_ok());
+        }
+        let passes = !must_be_text || std::str::from_utf8(&bytes).is_ok();
+        Some((Self { bytes, filled }, passes))
     }
 
     fn len(&self) -> usize {
