@@ -182,11 +182,21 @@ impl Drop for CBuf {
     }
 }
 
-/// Finds out how sizes of blocks are asked for, so that it needn't be done under a lock: the
-/// dynamic loader has one of its own.
+/// Makes ready for [`CBuf::of_block`] and [`is_watched`].
 pub(crate) fn prepare() {
-    // SAFETY: NULL is allowed.
-    unsafe { heap::usable_size(ptr::null_mut()) };
+    heap::prepare();
+}
+
+/// Whether a memory checker wants to see freed what is done with.
+#[inline]
+pub(crate) fn is_watched() -> bool {
+    heap::is_watched()
+}
+
+/// A block as large as this one, which is NULL or on the C heap; NULL when memory is short.
+pub(crate) fn alike(block: *mut c_void) -> *mut c_void {
+    // SAFETY: as callers promise; plain allocation.
+    unsafe { libc::malloc(heap::usable_size(block)) }
 }
 
 /// Frees a block of the C heap; NULL is nothing.

@@ -1,11 +1,31 @@
-//! Blocks of the C heap: how large they really are.
+//! Blocks of the C heap: how large they really are, and whether somebody watches over their use.
 
 use std::ffi::{CStr, c_void};
 use std::mem::{MaybeUninit, transmute};
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 type Measure = unsafe extern "C" fn(*mut c_void) -> usize;
+
+/// Set by [`prepare`].
+static IS_WATCHED: AtomicBool = AtomicBool::new(false);
+
+/// Finds out how sizes of blocks are asked for, and whether they are watched, so that it needn't be
+/// done under a lock: the dynamic loader has one of its own.
+pub(super) fn prepare() {
+    let marks = [c"__asan_init", c"_vgr10010ZU_libcZdsoZa_malloc"];
+    let is_watched = marks.into_iter().any(|mark| !symbol(mark).is_null());
+    IS_WATCHED.store(is_watched, Ordering::Relaxed);
+    // SAFETY: NULL is allowed.
+    unsafe { usable_size(ptr::null_mut()) };
+}
+
+/// Whether AddressSanitizer or a tool of valgrind tells the program of memory that it uses although it
+/// has been freed. Memory must be freed for that, then.
+#[inline]
+pub(super) fn is_watched() -> bool {
+    IS_WATCHED.load(Ordering::Relaxed)
+}
 
 /// How many bytes of a block may be used; 0 if nobody knows.
 ///

@@ -95,8 +95,21 @@ impl Msg {
     /// A message that is done with, for another one; `None` if somebody has a reference on it.
     #[inline]
     pub(crate) fn recycle(mut this: Owned<Self>) -> Option<Owned<Self>> {
-        Owned::get_mut(&mut this)?;
+        let msg = Owned::get_mut(&mut this)?;
+        if cbuf::is_watched() {
+            return msg.alike();
+        }
         Some(this)
+    }
+
+    /// Another message with as much memory, so that this one can be freed and a memory checker sees
+    /// who goes on using it.
+    #[cold]
+    fn alike(&mut self) -> Option<Owned<Self>> {
+        let payload = cbuf::alike(*self.window.payload.get_mut());
+        let mut other = Self::create();
+        *Owned::get_mut(&mut other)?.window.payload.get_mut() = payload;
+        Some(other)
     }
 
     /// The memory of its payload, or none.

@@ -1,0 +1,86 @@
+/* run.py: modes=asan,valgrind */
+/* The library uses the memory of one message for the next. Memory checkers see nevertheless who uses a
+ * message that is no longer his. */
+#include <nopoll.h>
+#define NOPOLL_WITHOUT_TLS
+#include <nopoll_private.h>
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/wire.h"
+
+struct record {
+  const char *payload;
+  noPollMsg *msg;
+  int seen;
+};
+
+static void handle (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr data)
+{
+  struct record *record = (struct record *) data;
+
+  record->payload = (const char *) nopoll_msg_get_payload (msg);
+  record->msg = msg;
+  record->seen++;
+}
+
+enum misuse { NONE, PAYLOAD, MESSAGE };
+
+/* Two messages at once, so that the second is one of a batch; then perhaps a use of it. */
+static void receive (enum misuse misuse)
+{
+  static volatile char sink;
+  struct record record = { NULL, NULL, 0 };
+  struct wire_pair pair;
+  unsigned char frames[64];
+  long size;
+
+  wire_open (&pair, NULL, 1);
+  nopoll_ctx_set_on_msg (pair.ctx, handle, &record);
+  size = wire_frame (frames, 0x81, 1, "first", 5);
+  size += wire_frame (frames + size, 0x81, 1, "other", 5);
+  wire_send (pair.peer, frames, size);
+  LOOP_UNTIL (pair.ctx, record.seen == 2);
+  if (misuse == PAYLOAD)
+    sink = record.payload[0];
+  if (misuse == MESSAGE)
+    sink = (char) record.msg->payload_size;
+  (void) sink;
+  wire_close (&pair);
+}
+
+/* How a child ends that does so; what the checker says of it is not for the log. */
+static int end_of (enum misuse misuse)
+{
+  int status;
+  pid_t child = fork ();
+
+  if (child == 0) {
+    dup2 (open ("/dev/null", O_WRONLY), 2);
+    receive (misuse);
+    exit (0);
+  }
+  CHECK_INT (waitpid (child, &status, 0), child);
+  return status;
+}
+
+TEST (have_nothing_to_say_of_a_good_program)
+{
+  CHECK_INT (end_of (NONE), 0);
+}
+
+TEST (see_a_payload_that_is_used_after_its_handler)
+{
+  CHECK (end_of (PAYLOAD) != 0);
+}
+
+TEST (see_a_message_that_is_used_after_its_handler)
+{
+  CHECK (end_of (MESSAGE) != 0);
+}
+
+TESTS (CASE (have_nothing_to_say_of_a_good_program), CASE (see_a_payload_that_is_used_after_its_handler),
+       CASE (see_a_message_that_is_used_after_its_handler))
