@@ -95,20 +95,21 @@ impl Msg {
     /// A message that is done with, for another one; `None` if somebody has a reference on it.
     #[inline]
     pub(crate) fn recycle(mut this: Owned<Self>) -> Option<Owned<Self>> {
-        let msg = Owned::get_mut(&mut this)?;
         if cbuf::is_watched() {
-            return msg.alike();
+            return Self::replace(this);
         }
+        Owned::get_mut(&mut this)?;
         Some(this)
     }
 
-    /// Another message with as much memory, so that this one can be freed and a memory checker sees
-    /// who goes on using it.
+    /// As [`Self::recycle`], but another message with as much memory, and this one is freed: a memory
+    /// checker sees who goes on using it.
     #[cold]
-    fn alike(&mut self) -> Option<Owned<Self>> {
-        let payload = cbuf::alike(*self.window.payload.get_mut());
+    #[inline(never)]
+    fn replace(mut this: Owned<Self>) -> Option<Owned<Self>> {
+        let payload = *Owned::get_mut(&mut this)?.window.payload.get_mut();
         let mut other = Self::create();
-        *Owned::get_mut(&mut other)?.window.payload.get_mut() = payload;
+        *Owned::get_mut(&mut other)?.window.payload.get_mut() = cbuf::alike(payload);
         Some(other)
     }
 
