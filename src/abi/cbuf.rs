@@ -116,11 +116,10 @@ impl Payload for CBuf {
         unsafe { ptr::write_bytes(data.add(capacity - BLOCK), 0, BLOCK) };
         // SAFETY: within the memory, which is ours.
         let place = unsafe { slice::from_raw_parts_mut(data.cast::<MaybeUninit<u8>>(), len) };
-        let passes = match must_be_text {
-            true => copy_masked_utf8(bytes, place, mask.key()),
-            false => None,
-        };
-        let passes = passes.unwrap_or_else(|| {
+        let at_once = must_be_text
+            .then(|| copy_masked_utf8(bytes, place, mask.key()))
+            .flatten();
+        let passes = at_once.unwrap_or_else(|| {
             mask.copy_to_new(bytes, place);
             // Zeros behind text make no difference: a character cut short by one is as invalid as
             // one that is cut short by the end.

@@ -29,10 +29,17 @@ static void handle (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr 
 
 enum misuse { NONE, PAYLOAD, MESSAGE };
 
+struct child {
+  enum misuse misuse;
+  /* Told when everything but the misuse is done. */
+  int ready[2];
+};
+
 /* Two messages at once, so that the second is one of a batch; then perhaps a use of it. */
-static void receive (enum misuse misuse)
+static void receive (void *data)
 {
   static volatile char sink;
+  const struct child *child = (const struct child *) data;
   struct record record = { NULL, NULL, 0 };
   struct wire_pair pair;
   unsigned char frames[64];
@@ -44,9 +51,10 @@ static void receive (enum misuse misuse)
   size += wire_frame (frames + size, 0x81, 1, "other", 5);
   wire_send (pair.peer, frames, size);
   LOOP_UNTIL (pair.ctx, record.seen == 2);
-  if (misuse == PAYLOAD)
+  CHECK_INT (write (child->ready[1], "", 1), 1);
+  if (child->misuse == PAYLOAD)
     sink = record.payload[0];
-  if (misuse == MESSAGE)
+  if (child->misuse == MESSAGE)
     sink = (char) record.msg->payload_size;
   (void) sink;
   wire_close (&pair);
@@ -55,15 +63,22 @@ static void receive (enum misuse misuse)
 /* How a child ends that does so; what the checker says of it is not for the log. */
 static int end_of (enum misuse misuse)
 {
+  struct child child = { misuse, { -1, -1 } };
   int status;
-  pid_t child = fork ();
+  char byte;
+  pid_t pid;
 
-  if (child == 0) {
+  CHECK_INT (pipe (child.ready), 0);
+  pid = fork ();
+  CHECK (pid >= 0);
+  if (pid == 0) {
     dup2 (open ("/dev/null", O_WRONLY), 2);
-    receive (misuse);
-    exit (0);
+    exit (check_alone (receive, &child));
   }
-  CHECK_INT (waitpid (child, &status, 0), child);
+  close (child.ready[1]);
+  CHECK_INT (read (child.ready[0], &byte, 1), 1);
+  close (child.ready[0]);
+  CHECK_INT (waitpid (pid, &status, 0), pid);
   return status;
 }
 
