@@ -27,5 +27,5 @@ mod transport;
 #[cfg(fuzzing)]
 pub mod fuzzing {
     pub use crate::protocol::*;
-    pub use crate::simd::copy_masked_utf8;
+    pub use crate::simd::copy_masked;
 }

@@ -34,6 +34,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "log",
             "protocol",
             "random",
+            "simd",
             "sync",
             "transport",
         ],

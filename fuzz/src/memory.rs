@@ -3,7 +3,7 @@
 
 use std::mem::MaybeUninit;
 
-use nopoll::fuzzing::{Mask, Payload, copy_masked_utf8};
+use nopoll::fuzzing::{Mask, Payload, copy_masked};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
@@ -33,16 +33,16 @@ impl Payload for Memory {
     ) -> Option<(Self, bool)> {
         let filled = bytes.len();
         let mut copy = vec![MaybeUninit::new(0); filled];
-        let is_text = copy_masked_utf8(bytes, &mut copy, mask.key());
+        let at_once = copy_masked(bytes, &mut copy, mask.key(), must_be_text);
         let mut bytes = bytes.to_vec();
         mask.apply(&mut bytes);
-        if let Some(is_text) = is_text {
+        let passes = !must_be_text || std::str::from_utf8(&bytes).is_ok();
+        if let Some(at_once) = at_once {
             // SAFETY: it was filled when it was made.
             let copied = copy.iter().map(|byte| unsafe { byte.assume_init() });
             assert!(copied.eq(bytes.iter().copied()));
-            assert_eq!(is_text, std::str::from_utf8(&bytes).is_ok());
+            assert_eq!(at_once, passes);
         }
-        let passes = !must_be_text || std::str::from_utf8(&bytes).is_ok();
         Some((Self { bytes, filled }, passes))
     }
 

@@ -6,7 +6,7 @@ use std::{ptr, slice};
 
 use super::heap;
 use crate::protocol::{Mask, Payload};
-use crate::simd::{copy_masked_utf8, is_utf8};
+use crate::simd::{copy_masked, is_utf8};
 
 /// Bytes from `malloc`, always followed by one NUL that is not counted: a C program may print the
 /// payload of a message as a string, and may replace or free it.
@@ -116,9 +116,7 @@ impl Payload for CBuf {
         unsafe { ptr::write_bytes(data.add(capacity - BLOCK), 0, BLOCK) };
         // SAFETY: within the memory, which is ours.
         let place = unsafe { slice::from_raw_parts_mut(data.cast::<MaybeUninit<u8>>(), len) };
-        let at_once = must_be_text
-            .then(|| copy_masked_utf8(bytes, place, mask.key()))
-            .flatten();
+        let at_once = copy_masked(bytes, place, mask.key(), must_be_text);
         let passes = at_once.unwrap_or_else(|| {
             mask.copy_to_new(bytes, place);
             // Zeros behind text make no difference: a character cut short by one is as invalid as

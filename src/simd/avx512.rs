@@ -28,7 +28,8 @@ const ROUND: usize = 2 * WIDTH;
 /// So far ahead the next lines are asked for: text that was just received is in the second-level
 /// cache.
 const AHEAD: usize = 8 * WIDTH;
-/// Text of so many bytes is worth one vector more, after which all of its loads are aligned.
+/// Text of so many bytes is worth one vector more, after which all of its loads are aligned; or all
+/// stores, if it isn't judged.
 const LONG: usize = 8 * WIDTH;
 /// Behind a round that isn't ASCII, nobody looks for ASCII in so many bytes.
 const PATIENCE: usize = 32 * ROUND;
@@ -44,7 +45,7 @@ pub fn is_there() -> bool {
 /// Whether `bytes` are UTF-8 as a whole.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi2")]
 pub fn is_utf8(bytes: &[u8]) -> bool {
-    Text::<false> {
+    Text::<false, true> {
         from: bytes.as_ptr(),
         to: ptr::null_mut(),
         len: bytes.len(),
@@ -56,12 +57,16 @@ pub fn is_utf8(bytes: &[u8]) -> bool {
     .judge()
 }
 
-/// Copies `from` to `to`, which is as long, XORed with `key` over and over; returns whether the copy
-/// is UTF-8 as a whole.
+/// Copies `from` to `to`, which is as long, XORed with `key` over and over. Returns whether the copy
+/// is UTF-8 as a whole, if it `JUDGES` that; otherwise true.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi2")]
-pub fn copy_masked(from: &[u8], to: &mut [MaybeUninit<u8>], key: [u8; 4]) -> bool {
+pub fn copy_masked<const JUDGES: bool>(
+    from: &[u8],
+    to: &mut [MaybeUninit<u8>],
+    key: [u8; 4],
+) -> bool {
     assert_eq!(from.len(), to.len(), "a copy is as long as the original");
-    Text::<true> {
+    Text::<true, JUDGES> {
         from: from.as_ptr(),
         to: to.as_mut_ptr().cast(),
         len: from.len(),
@@ -106,8 +111,8 @@ fn offsets() -> __m512i {
     unsafe { _mm512_loadu_si512(OFFSETS.as_ptr().cast()) }
 }
 
-/// The text under judgement.
-struct Text<const COPIES: bool> {
+/// The text under judgement, or bytes that are only copied.
+struct Text<const COPIES: bool, const JUDGES: bool> {
     /// `len` readable bytes.
     from: *const u8,
     /// `len` writable bytes elsewhere, if it is copied.
@@ -121,7 +126,7 @@ struct Text<const COPIES: bool> {
     wrong: __m512i,
 }
 
-impl<const COPIES: bool> Text<COPIES> {
+impl<const COPIES: bool, const JUDGES: bool> Text<COPIES, JUDGES> {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi2")]
     fn judge(mut self) -> bool {
@@ -131,7 +136,7 @@ impl<const COPIES: bool> Text<COPIES> {
         }
         while at + ROUND <= self.len {
             // SAFETY: a round is there.
-            if unsafe { self.pass_ascii(at) } {
+            if JUDGES && unsafe { self.pass_ascii(at) } {
                 at += ROUND;
                 continue;
             }
@@ -194,11 +199,12 @@ impl<const COPIES: bool> Text<COPIES> {
     }
 
     /// Copies and judges what comes before the first aligned vector, with zeros before it; returns
-    /// its length.
+    /// its length. Copying is bound by stores, judging by neither.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi2")]
     fn judge_start(&mut self) -> usize {
-        let missing = self.from.addr() % WIDTH;
+        let aligned = if JUDGES { self.from } else { self.to };
+        let missing = aligned.addr() % WIDTH;
         let length = WIDTH - missing;
         if COPIES {
             // So that it fits vectors that lie whole vectors from there.
@@ -277,6 +283,9 @@ impl<const COPIES: bool> Text<COPIES> {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
     fn apply_rules(&mut self, bytes: __m512i) {
+        if !JUDGES {
+            return;
+        }
         // Bytes can be shifted within quarters of a vector only: these are the ones before them.
         let quarters = _mm512_alignr_epi64::<6>(bytes, self.before);
         let one_before = _mm512_alignr_epi8::<15>(bytes, quarters);

@@ -1,9 +1,13 @@
-//! What vector instructions do much faster, with the processor's best chosen at run time.
+//! What instructions do much faster that the compiler doesn't use by itself: the processor's best vector
+//! instructions, chosen at run time, and prefetching.
 
 #[cfg(avx512)]
 mod avx512;
+mod prefetch;
 
 use std::mem::MaybeUninit;
+
+pub use prefetch::prefetch;
 
 /// Whether `bytes` are UTF-8 (RFC 3629) as a whole.
 pub fn is_utf8(bytes: &[u8]) -> bool {
@@ -15,16 +19,31 @@ pub fn is_utf8(bytes: &[u8]) -> bool {
     simdutf8::basic::from_utf8(bytes).is_ok()
 }
 
+/// Bytes that nobody judges are copied as fast by any vector instructions, if they are fewer.
+const WORTH_IT: usize = 512;
+
 /// Copies `from` to `to`, which is as long, each byte XORed with the one of `key` that its place
-/// modulo 4 points at; returns whether the copy is UTF-8 as a whole. None, and nothing done: this
-/// processor has nothing that does both at once.
-pub fn copy_masked_utf8(from: &[u8], to: &mut [MaybeUninit<u8>], key: [u8; 4]) -> Option<bool> {
+/// modulo 4 points at; returns whether the copy is UTF-8 as a whole, if it `must_be_text`, and
+/// otherwise true. None, and nothing done: there is nothing better here than to do one after the
+/// other.
+#[inline]
+pub fn copy_masked(
+    from: &[u8],
+    to: &mut [MaybeUninit<u8>],
+    key: [u8; 4],
+    must_be_text: bool,
+) -> Option<bool> {
     #[cfg(avx512)]
-    if avx512::is_there() {
+    if (must_be_text || from.len() >= WORTH_IT) && avx512::is_there() {
+        let copy = if must_be_text {
+            avx512::copy_masked::<true>
+        } else {
+            avx512::copy_masked::<false>
+        };
         // SAFETY: the processor has these instructions.
-        return Some(unsafe { avx512::copy_masked(from, to, key) });
+        return Some(unsafe { copy(from, to, key) });
     }
-    _ = (from, to, key);
+    _ = (from, to, key, must_be_text, WORTH_IT);
     None
 }
 
@@ -45,12 +64,19 @@ mod tests {
         let skipped = bytes.len() % 67;
         let masked = (0..).zip(bytes).map(|(i, byte)| byte ^ KEY[i % 4]);
         let masked: Vec<u8> = repeat_n(0xff, skipped).chain(masked).collect();
-        let mut copy = vec![MaybeUninit::new(0); bytes.len()];
-        if let Some(is_utf8) = copy_masked_utf8(&masked[skipped..], &mut copy, KEY) {
-            assert_eq!(is_utf8, expected, "{bytes:x?}");
-            // SAFETY: it was filled before.
-            let copied = copy.iter().map(|byte| unsafe { byte.assume_init() });
-            assert!(copied.eq(bytes.iter().copied()), "{bytes:x?}");
+        // And to every one, without touching what is around it.
+        let place = bytes.len() % 61..bytes.len() % 61 + bytes.len();
+        for must_be_text in [true, false] {
+            let mut copy = vec![MaybeUninit::new(0xee); place.end + 64];
+            let to = &mut copy[place.clone()];
+            if let Some(passes) = copy_masked(&masked[skipped..], to, KEY, must_be_text) {
+                assert_eq!(passes, expected || !must_be_text, "{bytes:x?}");
+                let around = [0xee; 64];
+                let whole = [&around[..place.start], bytes, &around[..]].concat();
+                // SAFETY: it was filled before.
+                let copied = copy.iter().map(|byte| unsafe { byte.assume_init() });
+                assert!(copied.eq(whole), "{bytes:x?}");
+            }
         }
     }
 

@@ -19,6 +19,7 @@ use crate::api::dispatch;
 use crate::engine::wake::WakeCell;
 use crate::engine::{self, Engine};
 use crate::log::{Level, log};
+use crate::simd::prefetch;
 use crate::sync::{Rare, relock};
 
 /// Accepts that failed for lack of descriptors are tried again after this.
@@ -82,6 +83,9 @@ impl Looping {
     pub(crate) fn pop_ready(&self) -> Option<Arc<Conn>> {
         let mut list = relock(&self.ready);
         let conn = list.pop_front();
+        if let Some(next) = list.front() {
+            prefetch(&**next);
+        }
         self.ready_count.store(list.len(), Ordering::Release);
         conn
     }
