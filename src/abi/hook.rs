@@ -177,6 +177,10 @@ impl<F: Copy> HookPair<F> {
     }
 
     pub(crate) fn get(&self, version: &Version) -> Option<Hook<F>> {
+        if self.function.load(Ordering::Relaxed).is_null() {
+            // Nothing that would have to go with it.
+            return None;
+        }
         let (function, data) = version.read(|| {
             let function = self.function.load(Ordering::Relaxed);
             (function, self.data.load(Ordering::Relaxed))

@@ -8,18 +8,20 @@ use crate::api::Errno;
 /// Runs `work` and leaves `errno` as it was on entry. `None`, which is how `work` says that a
 /// pointer was NULL, and a panic give `fallback`.
 pub(super) fn boundary<R>(fallback: R, work: impl FnOnce() -> Option<R>) -> R {
-    let before = errno::get();
+    let errno = errno::place();
+    let before = errno.get();
     let result = caught(work).unwrap_or(fallback);
-    errno::set(before);
+    errno.set(before);
     result
 }
 
 /// As [`boundary`], for constructors: when `work` fails, `errno` stays as the system left it.
 pub(super) fn boundary_making<R>(fallback: R, work: impl FnOnce() -> Option<R>) -> R {
-    let before = errno::get();
+    let errno = errno::place();
+    let before = errno.get();
     match caught(work) {
         Some(result) => {
-            errno::set(before);
+            errno.set(before);
             result
         }
         None => fallback,
@@ -31,13 +33,14 @@ pub(super) fn boundary_errno<R>(
     fallback: (R, Errno),
     work: impl FnOnce() -> Option<(R, Errno)>,
 ) -> R {
-    let before = errno::get();
+    let errno = errno::place();
+    let before = errno.get();
     let (mut result, mut outcome) = fallback;
     caught(|| {
         (result, outcome) = work()?;
         Some(())
     });
-    errno::set(match outcome {
+    errno.set(match outcome {
         Errno::Keep => before,
         Errno::Set(code) => code,
     });

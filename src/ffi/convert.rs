@@ -77,6 +77,13 @@ impl Held {
     }
 }
 
+impl Held {
+    /// Whether this thread's loop is serving it.
+    pub(super) fn is_served(&self) -> bool {
+        !self.counted
+    }
+}
+
 impl Deref for Held {
     type Target = Arc<Conn>;
 

@@ -32,7 +32,7 @@ impl Conn {
     pub(crate) fn receive(this: &Arc<Self>, how: &mut How<'_>, rules: &Rules) -> Received {
         let got = loop {
             {
-                let mut link = this.link.lock();
+                let mut link = this.link.lock_here();
                 if this.is_unfinished(&link) {
                     return Received::Blocked;
                 }

@@ -1,5 +1,5 @@
-//! The short ways: the next message when it lies whole in the loop's buffer, and a server's small
-//! frame when nothing is in its way.
+//! The short ways: the next message when it lies whole in the loop's buffer, and a server's frame when
+//! nothing is in its way.
 //!
 //! Small messages spend their time on being asked questions whose answer is nearly always the same.
 //! Here all of them are asked in a row, under one lock; any unusual answer gives `None`, and the call
@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 
 use super::Conn;
 use super::link::{Link, Phase, Reading};
-use super::write::SendFrame;
+use super::write::{LARGEST, SendFrame};
 use crate::abi::counted::Owned;
 use crate::api::error::Errno;
 use crate::api::msg::Msg;
@@ -20,8 +20,10 @@ use crate::protocol::{MAX_HEADER, Rules, encode_header, is_control};
 
 /// What became of a frame on the short way.
 pub(super) enum Short {
-    /// It is out, or gathered with others.
+    /// It is out.
     Sent(c_int),
+    /// It is gathered with others.
+    Gathered(c_int),
     /// The kernel took so many bytes of it: it is begun, and nothing else may go out before its rest.
     Begun(usize),
     /// The stream is broken.
@@ -37,7 +39,10 @@ impl Conn {
             return None;
         }
         let rules = reading.rules(self);
-        self.link.lock().next_short(reading, &rules)
+        let mut link = self.link.lock_here();
+        let msg = link.next_short(reading, &rules);
+        link.unlock_here();
+        msg
     }
 }
 
@@ -53,13 +58,14 @@ impl Link {
     ) -> Option<Short> {
         let is_plain = frame.masked != Some(true)
             && frame.sleep_us == 0
+            && content.len() <= LARGEST
             && conn.is_server()
             && conn.window.force_stop_after_header.load(Ordering::Relaxed) == 0;
-        if !is_plain || !self.flows() || self.deflater.is_some() || !self.may_gather(content.len())
-        {
+        if !is_plain || !self.flows() || self.deflater.is_some() {
             return None;
         }
-        let may_go = followed || self.out.is_free() && conn.is_ok();
+        let gathers = followed && self.may_gather(content.len());
+        let may_go = gathers || self.out.is_free() && conn.is_ok();
         if !may_go {
             return None;
         }
@@ -67,9 +73,10 @@ impl Link {
         if is_control(opcode) {
             return None;
         }
+        let result = c_int::try_from(content.len()).ok()?;
         let mut head = [0; MAX_HEADER];
         let size = encode_header(&mut head, frame.fin, opcode, None, content.len() as u64);
-        if followed {
+        if gathers {
             self.out.append_frame(&head, size, content);
         } else {
             let head = &head[..size];
@@ -86,7 +93,11 @@ impl Link {
             self.fragments.sent(opcode, frame.fin);
         }
         self.out.take_credit();
-        c_int::try_from(content.len()).ok().map(Short::Sent)
+        Some(if gathers {
+            Short::Gathered(result)
+        } else {
+            Short::Sent(result)
+        })
     }
 
     #[inline]

@@ -55,15 +55,13 @@ impl Conn {
     /// connection.
     pub(crate) fn begin_turn(this: &Arc<Self>, ready: Ready, work: &mut Workspace) -> Reading {
         let read_ahead = this.ctx.settings.read_ahead();
-        let (asked, lent, lent_queue, resumes) = {
-            let mut link = this.link.lock();
-            let ready = link.allowed_by(ready);
-            let asked = ready.has(Ready::READ);
-            let resumes = ready.has(Ready::WRITE) && link.flush_and_resume();
-            let lent = asked && read_ahead && link.lend(&mut work.input);
-            let lent_queue = lent && link.out.lend(&mut work.output);
-            (asked, lent, lent_queue, resumes)
-        };
+        let mut link = this.link.lock_here();
+        let allowed = link.allowed_by(ready);
+        let asked = allowed.has(Ready::READ);
+        let resumes = allowed.has(Ready::WRITE) && link.flush_and_resume();
+        let lent = asked && read_ahead && link.lend(&mut work.input);
+        let lent_queue = lent && link.out.lend(&mut work.output);
+        link.unlock_here();
         if resumes {
             this.ctx.touch(this, Ready::READ);
         }
@@ -87,20 +85,19 @@ impl Conn {
     /// buffers back, and has the loop come again if there is more to read.
     pub(crate) fn end_turn(this: &Arc<Self>, mut reading: Reading, work: &mut Workspace) {
         work.spare = reading.spare.take();
-        let (again, resumes) = {
-            let mut link = this.link.lock();
-            let resumes = link.has_backlog() && link.flush_and_resume();
-            if reading.lent {
-                work.input = link.reclaim();
-            }
-            if reading.lent_queue {
-                work.output = link.out.reclaim();
-            }
-            // Whoever ends a pause or a decision has the loop look again.
-            let held_up = link.paused || link.phase.is_deciding();
-            let more = !reading.drained || !link.is_read_out();
-            (reading.asked && more && !held_up, resumes)
-        };
+        let mut link = this.link.lock_here();
+        let resumes = link.has_backlog() && link.flush_and_resume();
+        if reading.lent {
+            work.input = link.reclaim();
+        }
+        if reading.lent_queue {
+            work.output = link.out.reclaim();
+        }
+        // Whoever ends a pause or a decision has the loop look again.
+        let held_up = link.paused || link.phase.is_deciding();
+        let more = !reading.drained || !link.is_read_out();
+        link.unlock_here();
+        let again = reading.asked && more && !held_up;
         if resumes {
             this.ctx.touch(this, Ready::READ);
         }

@@ -48,7 +48,7 @@ const SLOW_WINDOW: Duration = Duration::from_secs(2);
 /// What `__force_stop_after_header` pauses for.
 const FORCED_PAUSE: Duration = Duration::from_secs(5);
 /// The largest payload whose frame an `int` result can speak of.
-const LARGEST: usize = c_int::MAX as usize - 14;
+pub(super) const LARGEST: usize = c_int::MAX as usize - 14;
 
 /// What one attempt to send came to.
 enum Sent {
@@ -74,17 +74,24 @@ struct Accepted {
 }
 
 impl Conn {
-    /// Sends one frame. Returns its payload size, a smaller count or -2 when the rest is owed, or
-    /// -1 when nothing was accepted.
-    pub fn send(this: &Arc<Self>, frame: &SendFrame, content: &[u8]) -> (c_int, Errno) {
-        let mut link = this.link.lock();
-        let followed = link.is_followed(this);
+    /// Sends one frame; `served` says what [`dispatch::of`] does, for which callers have asked. Returns
+    /// its payload size, a smaller count or -2 when the rest is owed, or -1 when nothing was accepted.
+    pub fn send(
+        this: &Arc<Self>,
+        served: bool,
+        frame: &SendFrame,
+        content: &[u8],
+    ) -> (c_int, Errno) {
+        let mut link = this.link.lock_here();
+        let followed = served && link.is_followed(this);
         let begun = match link.send_short(this, followed, frame, content) {
             Some(Short::Sent(result)) => {
-                drop(link);
-                if followed {
-                    this.ctx.note_backlog(this);
-                }
+                link.unlock_here();
+                return (result, Errno::Keep);
+            }
+            Some(Short::Gathered(result)) => {
+                link.unlock_here();
+                this.ctx.note_backlog(this);
                 return (result, Errno::Keep);
             }
             Some(Short::Failed(errno)) => return (-1, errno),
@@ -140,7 +147,7 @@ impl Conn {
                 }
             }
             link = this.link.lock();
-            followed = link.is_followed(this);
+            followed = dispatch::of(this) && link.is_followed(this);
         }
     }
 
@@ -266,7 +273,7 @@ impl Conn {
             track: false,
             sleep_us: 0,
         };
-        let (result, errno) = Self::send(this, &frame, content);
+        let (result, errno) = Self::send(this, dispatch::of(this), &frame, content);
         (result != -1, errno)
     }
 
@@ -417,9 +424,9 @@ impl Link {
         }
     }
 
-    /// Whether the loop's batch goes on, so that frames may wait for the end of it.
+    /// Whether the batch of the loop that serves it goes on, so that frames may wait for the end of it.
     fn is_followed(&self, conn: &Conn) -> bool {
-        self.has_item_ahead() && conn.ctx().settings.coalescing() && dispatch::of(conn)
+        self.has_item_ahead() && conn.ctx().settings.coalescing()
     }
 
     /// Whether this frame may, if any.

@@ -146,7 +146,7 @@ unsafe fn data(
             track: true,
             sleep_us,
         };
-        Some(Conn::send(&conn, &frame, content))
+        Some(Conn::send(&conn, conn.is_served(), &frame, content))
     })
 }
 
@@ -179,7 +179,7 @@ pub unsafe extern "C" fn nopoll_conn_send_frame(
             track: false,
             sleep_us: sleep_in_header,
         };
-        Some(Conn::send(&conn, &frame, content))
+        Some(Conn::send(&conn, conn.is_served(), &frame, content))
     })
 }
 

@@ -1,0 +1,32 @@
+//! Whether there is anybody to lock things against.
+
+use std::ffi::c_char;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// Whether the process has no other thread.
+#[inline]
+pub(super) fn alone() -> bool {
+    static FLAG: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
+    let mut flag = FLAG.load(Ordering::Relaxed);
+    if flag.is_null() {
+        flag = find_flag();
+        FLAG.store(flag, Ordering::Relaxed);
+    }
+    // SAFETY: a variable that lives as long as the process. It is written before a second thread
+    // begins, by the thread that begins it.
+    unsafe { flag.read_volatile() != 0 }
+}
+
+/// glibc's `__libc_single_threaded` (since 2.32), or one that is never set.
+#[cold]
+fn find_flag() -> *mut c_char {
+    static UNKNOWN: c_char = 0;
+    // SAFETY: the name of a variable.
+    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__libc_single_threaded".as_ptr()) };
+    if found.is_null() {
+        ptr::from_ref(&UNKNOWN).cast_mut()
+    } else {
+        found.cast()
+    }
+}
