@@ -63,12 +63,12 @@ def page(outcome):
 
 Made with `{outcome['command'].strip()}` on {outcome['made']}: {outcome['machine']}. The server runs on
 one core, the load generator on another, over loopback. {outcome['rounds']} rounds of
-{outcome['seconds']:g} s each, servers in turn (A B A B), medians. {runs(outcome)}Everything in default
+{outcome['seconds']:g} s each, servers in turn (A B A B); medians of the rounds. {runs(outcome)}Everything in default
 settings, `cargo build --release`. `bench/README.md` says what each program does;
 [performance.md](performance.md) what stands behind the rows whose target is not met.
 
-A number in the column of a server is its rate as a ratio of the *raw* server's: an epoll loop (for
-TLS with OpenSSL) that sends back what it gets and looks at nothing. The spread is that of our
+A number in the column of a server is its rate as a ratio of the *raw* server's in the same round: an
+epoll loop (for TLS with OpenSSL) that sends back what it gets and looks at nothing. The spread is that of our
 {'runs' if outcome['runs'] > 1 else 'rounds'}.
 *CPU* is the processor time the raw server needs per message, divided by ours: other load on the
 machine hardly touches it.

@@ -50,7 +50,8 @@ def progress(text):
 
 
 def compare(workload, programs, args):
-    """One workload on every server, interleaved; the medians and their spread."""
+    """One workload on every server, interleaved. Ratios are those of a round, whose servers take turns
+    within seconds: a machine that others use, too, goes on changing its speed. Medians, and their spread."""
     row, text, command, options, with_peers, target = workload
     tls = programs.tls_arguments() if options.get("tls") else []
     servers = {"raw": measure.Server([programs.raw, *options.get("raw", []), *tls]),
@@ -67,17 +68,15 @@ def compare(workload, programs, args):
     finally:
         for server in servers.values():
             server.stop()
-    base = statistics.median(one["rate"] for one in results["raw"])
-    base_cpu = statistics.median(one["cpu_ns"] for one in results["raw"])
     entry = {"row": row, "work": text, "target": target, "servers": {}}
     for name, runs in results.items():
-        rates = [one["rate"] for one in runs]
+        ratios = [one["rate"] / raw["rate"] for one, raw in zip(runs, results["raw"])]
         entry["servers"][name] = {
-            "rate": statistics.median(rates),
-            "ratio": statistics.median(rates) / base,
-            "spread": [min(rates) / base, max(rates) / base],
+            "rate": statistics.median(one["rate"] for one in runs),
+            "ratio": statistics.median(ratios),
+            "spread": [min(ratios), max(ratios)],
             "cpu_ns": statistics.median(one["cpu_ns"] for one in runs),
-            "cpu_ratio": base_cpu / statistics.median(one["cpu_ns"] for one in runs),
+            "cpu_ratio": statistics.median(raw["cpu_ns"] / one["cpu_ns"] for one, raw in zip(runs, results["raw"])),
             "p50_us": statistics.median(one.get("p50_us", 0) for one in runs),
             "p99_us": statistics.median(one.get("p99_us", 0) for one in runs),
         }
@@ -105,8 +104,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a short look: one round of half a second, no peers")
     parser.add_argument("--runs", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=0.5)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--show", action="store_true", help="make page and chart of what has been measured")
     parser.add_argument("rows", nargs="*")

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # The benchmark: our echo server beside its limit and its peers. See bench/README.md.
 #
-#   scripts/bench.sh            everything, about ten minutes; writes docs/benchmarks.*
+#   scripts/bench.sh            everything, about six minutes; writes docs/benchmarks.*
 #   scripts/bench.sh --quick    a look, about two minutes; writes target/bench/benchmarks.*
-#   scripts/bench.sh --runs 3   all of it three times, about half an hour
+#   scripts/bench.sh --runs 3   all of it three times, about twenty minutes
 #   scripts/bench.sh P2 P4      these rows only
 #
 # Needs Rust, gcc, g++, Python and OpenSSL's headers; strace and valgrind for the counted rows.

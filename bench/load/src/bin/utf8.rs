@@ -2,11 +2,11 @@
 //!
 //! The C API has no function for it, so that the library's source files are compiled into this program.
 
+#[path = "../../../../src/simd/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "more than what is measured")]
+mod simd;
 #[path = "../text.rs"]
 mod text;
-#[path = "../../../../src/simd/mod.rs"]
-#[allow(dead_code, reason = "more than what is measured")]
-mod simd;
 #[path = "../../../../src/protocol/utf8.rs"]
 #[allow(dead_code, reason = "more than what is measured")]
 mod utf8;
