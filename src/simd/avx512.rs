@@ -30,9 +30,9 @@ const ROUND: usize = 2 * WIDTH;
 /// So far ahead the next lines are asked for: text that was just received is in the second-level
 /// cache.
 const AHEAD: usize = 8 * WIDTH;
-/// Text of so many bytes is worth one vector more, after which all of its loads are aligned; or all
-/// stores, if it isn't judged.
-const LONG: usize = 8 * WIDTH;
+/// So many bytes are worth one vector more, after which all loads are aligned; or all stores, if they
+/// aren't judged. Fewer that aren't judged are copied as fast by what the compiler makes.
+pub const LONG: usize = 8 * WIDTH;
 /// Behind a round that isn't ASCII, nobody looks for ASCII in so many bytes.
 const PATIENCE: usize = 32 * ROUND;
 
@@ -47,16 +47,7 @@ pub fn is_there() -> bool {
 /// Whether `bytes` are UTF-8 as a whole.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi2")]
 pub fn is_utf8(bytes: &[u8]) -> bool {
-    Text::<false, true> {
-        from: bytes.as_ptr(),
-        to: ptr::null_mut(),
-        len: bytes.len(),
-        key: _mm512_setzero_si512(),
-        offsets: offsets(),
-        before: _mm512_setzero_si512(),
-        wrong: _mm512_setzero_si512(),
-    }
-    .judge()
+    Text::<false, true>::new(bytes, ptr::null_mut(), [0; 4]).judge()
 }
 
 /// Copies `from` to `to`, which is as long, XORed with `key` over and over. Returns whether the copy
@@ -68,16 +59,7 @@ pub fn copy_masked<const JUDGES: bool>(
     key: [u8; 4],
 ) -> bool {
     assert_eq!(from.len(), to.len(), "a copy is as long as the original");
-    Text::<true, JUDGES> {
-        from: from.as_ptr(),
-        to: to.as_mut_ptr().cast(),
-        len: from.len(),
-        key: _mm512_set1_epi32(i32::from_ne_bytes(key)),
-        offsets: offsets(),
-        before: _mm512_setzero_si512(),
-        wrong: _mm512_setzero_si512(),
-    }
-    .judge()
+    Text::<true, JUDGES>::new(from, to.as_mut_ptr().cast(), key).judge()
 }
 
 /// What is added to the byte behind a lead, by the lead's low six bits: the sum has no sign bit if
@@ -106,13 +88,6 @@ static OFFSETS: [u8; WIDTH] = {
     offsets
 };
 
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn offsets() -> __m512i {
-    // SAFETY: the table has a vector's size.
-    unsafe { _mm512_loadu_si512(OFFSETS.as_ptr().cast()) }
-}
-
 /// The text under judgement, or bytes that are only copied.
 struct Text<const COPIES: bool, const JUDGES: bool> {
     /// `len` readable bytes.
@@ -129,6 +104,21 @@ struct Text<const COPIES: bool, const JUDGES: bool> {
 }
 
 impl<const COPIES: bool, const JUDGES: bool> Text<COPIES, JUDGES> {
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn new(from: &[u8], to: *mut u8, key: [u8; 4]) -> Self {
+        Self {
+            from: from.as_ptr(),
+            to,
+            len: from.len(),
+            key: _mm512_set1_epi32(i32::from_ne_bytes(key)),
+            // SAFETY: the table has a vector's size.
+            offsets: unsafe { _mm512_loadu_si512(OFFSETS.as_ptr().cast()) },
+            before: _mm512_setzero_si512(),
+            wrong: _mm512_setzero_si512(),
+        }
+    }
+
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,bmi2")]
     fn judge(mut self) -> bool {

@@ -19,9 +19,6 @@ pub fn is_utf8(bytes: &[u8]) -> bool {
     simdutf8::basic::from_utf8(bytes).is_ok()
 }
 
-/// Bytes that nobody judges are copied as fast by any vector instructions, if they are fewer.
-const WORTH_IT: usize = 512;
-
 /// Copies `from` to `to`, which is as long, each byte XORed with the one of `key` that its place
 /// modulo 4 points at; returns whether the copy is UTF-8 as a whole, if it `must_be_text`, and
 /// otherwise true. None, and nothing done: there is nothing better here than to do one after the
@@ -34,7 +31,7 @@ pub fn copy_masked(
     must_be_text: bool,
 ) -> Option<bool> {
     #[cfg(avx512)]
-    if (must_be_text || from.len() >= WORTH_IT) && avx512::is_there() {
+    if (must_be_text || from.len() >= avx512::LONG) && avx512::is_there() {
         let copy = if must_be_text {
             avx512::copy_masked::<true>
         } else {
@@ -43,7 +40,7 @@ pub fn copy_masked(
         // SAFETY: the processor has these instructions.
         return Some(unsafe { copy(from, to, key) });
     }
-    _ = (from, to, key, must_be_text, WORTH_IT);
+    _ = (from, to, key, must_be_text);
     None
 }
 
@@ -65,14 +62,15 @@ mod tests {
         let masked = (0..).zip(bytes).map(|(i, byte)| byte ^ KEY[i % 4]);
         let masked: Vec<u8> = repeat_n(0xff, skipped).chain(masked).collect();
         // And to every one, without touching what is around it.
-        let place = bytes.len() % 61..bytes.len() % 61 + bytes.len();
+        let shifted = bytes.len() % 61;
+        let place = shifted..shifted + bytes.len();
         for must_be_text in [true, false] {
             let mut copy = vec![MaybeUninit::new(0xee); place.end + 64];
             let to = &mut copy[place.clone()];
             if let Some(passes) = copy_masked(&masked[skipped..], to, KEY, must_be_text) {
                 assert_eq!(passes, expected || !must_be_text, "{bytes:x?}");
                 let around = [0xee; 64];
-                let whole = [&around[..place.start], bytes, &around[..]].concat();
+                let whole = [&around[..shifted], bytes, &around[..]].concat();
                 // SAFETY: it was filled before.
                 let copied = copy.iter().map(|byte| unsafe { byte.assume_init() });
                 assert!(copied.eq(whole), "{bytes:x?}");
