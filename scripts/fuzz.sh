@@ -14,7 +14,7 @@ seconds=${1:-600}
 target_dir=${CARGO_TARGET_DIR:-$PWD/target}
 export PATH="$target_dir/tools/bin:$PATH"
 
-if rustup toolchain list 2>/dev/null | grep -q '^nightly'; then
+if grep -q '^nightly' <<<"$(rustup toolchain list 2>/dev/null)"; then
     export RUSTUP_TOOLCHAIN=nightly
 else
     export RUSTC_BOOTSTRAP=1

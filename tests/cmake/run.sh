@@ -22,13 +22,13 @@ says() { # says TEXT COMMAND...: fails, and the output names the reason
     shift
     output=$("$@" 2>&1) && return 1
     echo "$output"
-    tr '\n' ' ' <<<"$output" | tr -s ' ' | grep -qF -- "$text"
+    grep -qF -- "$text" <<<"$(tr -s '\n ' ' ' <<<"$output")"
 }
 
 # -- What the programs are made of ----------------------------------------------------------------
 
 soname() { readelf -d "$1" | sed -nE 's/.*\(SONAME\).*\[(.*)\]/\1/p'; }
-uses_shared() { readelf -d "$1" | grep -q 'NEEDED.*\[libnopoll\.so\.0\]'; }
+uses_shared() { grep -q 'NEEDED.*\[libnopoll\.so\.0\]' <<<"$(readelf -d "$1")"; }
 exchanges() { [ "$("$1")" = "exchanged: hello" ]; }
 is_shared() { uses_shared "$1" && exchanges "$1"; }
 is_static() { ! uses_shared "$1" && exchanges "$1"; }

@@ -41,7 +41,9 @@ groff_warnings() {
     done
 }
 mandoc_warnings() { own | xargs mandoc -T lint -W warning; }
-shows() { shown nopoll_conn_new6 | grep -qF 'noPollConn *nopoll_conn_new6(noPollCtx *ctx'; }
+# Not through a pipe, here and wherever grep -q is: it leaves at the first match, and who still writes
+# to it then fails, and with pipefail the pipeline.
+shows() { grep -qF 'noPollConn *nopoll_conn_new6(noPollCtx *ctx' <<<"$(shown nopoll_conn_new6)"; }
 overview() {
     local page listed
     listed=$(shown nopoll)

@@ -17,7 +17,7 @@ stand_in() {
     dpkg-deb --root-owner-group --build "$tree" "$work/stand-in/$1.deb" >/dev/null
 }
 
-installed() { dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
+installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 gone() { ! installed "$1"; }
 version_is() { [ "$(dpkg-query -W -f '${Version}' "$1")" = "$2" ]; }
 

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../.."
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
 work=$CARGO_TARGET_DIR/small
 budget=700000
-if rustup toolchain list 2>/dev/null | grep -q '^nightly'; then
+if grep -q '^nightly' <<<"$(rustup toolchain list 2>/dev/null)"; then
     export RUSTUP_TOOLCHAIN=nightly
 else
     export RUSTC_BOOTSTRAP=1
