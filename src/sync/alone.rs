@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU8, Ordering};
 
 /// Whether the process has no other thread.
 #[inline]
@@ -17,6 +17,28 @@ pub(super) fn alone() -> bool {
     // begins, by the thread that begins it.
     unsafe { flag.read_volatile() != 0 }
 }
+
+/// Changes a number as `fetch_update` does, and returns what it was. Atomically only if there is somebody
+/// else: that takes as long as twenty of other instructions.
+macro_rules! update {
+    ($name:ident, $atomic:ty, $number:ty) => {
+        #[inline]
+        pub(crate) fn $name(at: &$atomic, to: impl Fn($number) -> $number) -> $number {
+            if alone() {
+                let before = at.load(Ordering::Relaxed);
+                at.store(to(before), Ordering::Relaxed);
+                return before;
+            }
+            at.fetch_update(Ordering::AcqRel, Ordering::Acquire, |number| {
+                Some(to(number))
+            })
+            .unwrap_or_else(|number| number)
+        }
+    };
+}
+
+update!(update_u8, AtomicU8, u8);
+update!(update_i32, AtomicI32, i32);
 
 /// glibc's `__libc_single_threaded` (since 2.32), or one that is never set.
 #[cold]

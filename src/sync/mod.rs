@@ -12,6 +12,7 @@ mod lock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub(crate) use alone::{update_i32, update_u8};
 pub(crate) use deferred::after_unlock;
 #[cfg(feature = "tls")]
 pub(crate) use deferred::foreign;

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use crate::sync::update_u8;
+
 /// A set of reasons to look at a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Ready(u8);
@@ -37,7 +39,7 @@ pub(crate) struct ReadySet(AtomicU8);
 impl ReadySet {
     /// Adds reasons; true when the connection has to be put into the list.
     pub(crate) fn add(&self, what: Ready) -> bool {
-        self.0.fetch_or(what.0 | Ready::QUEUED, Ordering::AcqRel) & Ready::QUEUED == 0
+        self.change(|set| set | what.0 | Ready::QUEUED) & Ready::QUEUED == 0
     }
 
     /// The connection has left the list: takes all reasons and begins to serve it. `None` while
@@ -76,9 +78,6 @@ impl ReadySet {
 
     /// Returns what was there before.
     fn change(&self, to: impl Fn(u8) -> u8) -> u8 {
-        let changed = self
-            .0
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |set| Some(to(set)));
-        changed.unwrap_or_else(|set| set)
+        update_u8(&self.0, to)
     }
 }

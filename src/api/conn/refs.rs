@@ -12,7 +12,7 @@ use super::close::Ending;
 use crate::api::ctx::Ctx;
 use crate::api::opts::Opts;
 use crate::log::{Level, log};
-use crate::sync::relock;
+use crate::sync::{relock, update_i32};
 
 impl Conn {
     /// One more owner; true when the count afterwards is above 1.
@@ -44,21 +44,19 @@ impl Conn {
 
     /// Keeps the object alive without owning it; true when the count afterwards is above 1.
     pub fn transient_acquire(&self) -> bool {
-        self.window.refs.fetch_add(1, Ordering::AcqRel) + 1 > 1
+        update_i32(&self.window.refs, |refs| refs + 1) > 0
     }
 
     /// The reverse of [`Self::transient_acquire`].
     pub fn transient_release(this: &Arc<Self>) {
-        let before = this
-            .window
-            .refs
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |refs| {
-                (refs > 0).then(|| refs - 1)
-            });
+        let before = update_i32(
+            &this.window.refs,
+            |refs| if refs > 0 { refs - 1 } else { refs },
+        );
         match before {
-            Ok(1) => Self::destroy(this),
-            Ok(_) => {}
-            Err(_) => log!(
+            1 => Self::destroy(this),
+            2.. => {}
+            _ => log!(
                 &this.ctx,
                 Level::Critical,
                 "conn id {}: released more often than acquired",
