@@ -14,6 +14,11 @@ pub(crate) fn place() -> Place {
 
 impl Place {
     #[inline]
+    pub(crate) fn address(&self) -> *mut c_int {
+        self.0
+    }
+
+    #[inline]
     pub(crate) fn get(&self) -> c_int {
         // SAFETY: lives as long as the thread, which a pointer doesn't leave.
         unsafe { *self.0 }

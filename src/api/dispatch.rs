@@ -2,25 +2,24 @@
 //!
 //! A send made from there must not wait for a peer: everybody else would wait, too.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::Arc;
 
 use crate::api::conn::Conn;
+use crate::api::conn::served::Service;
 use crate::api::ctx::Ctx;
 use crate::api::ctx::registry::Token;
 
 /// One wait of this thread.
 struct Wait {
     ctx: Arc<Ctx>,
-    /// The connection it is serving: compared by address, found by token.
-    serves: Option<(*const Conn, Token)>,
+    /// The connection it is serving.
+    serves: Option<Token>,
 }
 
 thread_local! {
-    /// The connection that the innermost wait of this thread is serving, which is asked for most.
-    static SERVED: Cell<*const Conn> = const { Cell::new(ptr::null()) };
     /// Not dropped with the thread: destructors of the program's own data may still call us then.
     /// There is nothing to release either, outside of a wait.
     static WAITS: ManuallyDrop<RefCell<Vec<Wait>>> =
@@ -31,7 +30,9 @@ thread_local! {
 pub(crate) struct Waiting(());
 
 /// Ends the dispatch when dropped.
-pub(crate) struct Dispatch(());
+pub(crate) struct Dispatch<'a> {
+    _service: Service<'a>,
+}
 
 /// A wait begins on this thread.
 pub(crate) fn begin(ctx: &Arc<Ctx>) -> Waiting {
@@ -58,19 +59,20 @@ impl Drop for Waiting {
 }
 
 /// The innermost wait of this thread starts serving a connection.
-pub(crate) fn enter(conn: &Arc<Conn>) -> Dispatch {
-    serve(Some((Arc::as_ptr(conn), conn.token())));
-    Dispatch(())
+pub(crate) fn enter(conn: &Conn) -> Dispatch<'_> {
+    serve(Some(conn.token()));
+    Dispatch {
+        _service: conn.served_by.begin(),
+    }
 }
 
-impl Drop for Dispatch {
+impl Drop for Dispatch<'_> {
     fn drop(&mut self) {
         serve(None);
     }
 }
 
-fn serve(conn: Option<(*const Conn, Token)>) {
-    SERVED.set(conn.map_or(ptr::null(), |(conn, _)| conn));
+fn serve(conn: Option<Token>) {
     WAITS.with(|waits| {
         if let Some(wait) = waits.borrow_mut().last_mut() {
             wait.serves = conn;
@@ -81,16 +83,6 @@ fn serve(conn: Option<(*const Conn, Token)>) {
 /// True while this thread serves some connection of the context.
 pub(crate) fn inside(ctx: &Ctx) -> bool {
     any(|wait| wait.serves.is_some() && ptr::eq(Arc::as_ptr(&wait.ctx), ctx))
-}
-
-/// True while this thread serves this very connection.
-pub(crate) fn of(conn: &Conn) -> bool {
-    at(conn)
-}
-
-/// The same of the connection at an address; it stays alive meanwhile.
-pub(crate) fn at(conn: *const Conn) -> bool {
-    SERVED.get() == conn || any(|wait| wait.serves.is_some_and(|(known, _)| known == conn))
 }
 
 fn any(what: impl Fn(&Wait) -> bool) -> bool {
@@ -108,7 +100,7 @@ pub(crate) fn serving(ctx: &Ctx) -> Vec<Arc<Conn>> {
     });
     served
         .into_iter()
-        .filter_map(|(_, token)| ctx.find(token))
+        .filter_map(|token| ctx.find(token))
         .collect()
 }
 

@@ -21,7 +21,7 @@ const ACCEPTS: u32 = 64;
 /// Serves a ready connection, unless another thread does: one connection's handlers run one after
 /// the other.
 pub(crate) fn serve(ctx: &Arc<Ctx>, conn: &Arc<Conn>, work: &mut Workspace) {
-    let nested = dispatch::of(conn);
+    let nested = conn.is_served_here();
     let Some(ready) = conn.ready.begin(nested) else {
         return;
     };
@@ -40,7 +40,7 @@ pub(crate) fn serve(ctx: &Arc<Ctx>, conn: &Arc<Conn>, work: &mut Workspace) {
 
 /// Dispatches the complete items that were read ahead, until a handler stops the wait.
 pub(crate) fn finish(ctx: &Arc<Ctx>, conn: &Arc<Conn>) {
-    let nested = dispatch::of(conn);
+    let nested = conn.is_served_here();
     if !nested && !conn.ready.begin_quietly() {
         return;
     }
@@ -69,6 +69,8 @@ fn turn(ctx: &Arc<Ctx>, conn: &Arc<Conn>, nested: bool, work: impl FnOnce()) {
     }
 }
 
+/// Not inlined, to be out of the way of messages.
+#[inline(never)]
 fn accept(ctx: &Arc<Ctx>, listener: &Arc<Conn>) {
     // The program may have made it blocking since the last time.
     socket::take_over_mode(listener.descriptor());
@@ -101,7 +103,14 @@ fn receive_batch(ctx: &Arc<Ctx>, conn: &Arc<Conn>, reading: &mut Reading) {
         if ctx.looping.stopped() && !one_more && !conn.control_is_next() {
             return;
         }
-        match receive_one(ctx, conn, &mut How::Loop(reading)) {
+        let step = if let Some(msg) = conn.receive_short(reading) {
+            deliver(ctx, conn, &msg);
+            reading.spare = Msg::recycle(msg);
+            Step::Message
+        } else {
+            receive_one(ctx, conn, &mut How::Loop(reading))
+        };
+        match step {
             Step::Message => one_more = false,
             Step::Control => {}
             Step::Over => return,
@@ -121,16 +130,14 @@ enum Step {
     Over,
 }
 
+/// Not inlined: what comes by the short way isn't to go around it.
+#[inline(never)]
 fn receive_one(ctx: &Arc<Ctx>, conn: &Arc<Conn>, how: &mut How<'_>) -> Step {
-    if let How::Loop(reading) = how {
-        if let Some(msg) = conn.receive_short(reading) {
-            deliver(ctx, conn, &msg);
-            reading.spare = Msg::recycle(msg);
-            return Step::Message;
-        }
-    }
     let rules = match how {
-        How::Loop(reading) => reading.rules(conn),
+        How::Loop(reading) => {
+            reading.update_rules(conn);
+            reading.rules
+        }
         How::Direct | How::Ahead => conn.rules(),
     };
     match Conn::receive(conn, how, &rules) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::boundary::boundary;
 use crate::abi::types::{noPollConn, noPollConnOpts, noPollCtx, noPollMsg};
-use crate::api::{Conn, Ctx, Msg, Opts, dispatch};
+use crate::api::{Conn, Ctx, Msg, Opts};
 
 /// An object that C knows by the address of its contents.
 pub(super) trait Object: Sized {
@@ -66,7 +66,8 @@ impl Held {
         if conn.is_null() {
             return None;
         }
-        let counted = !dispatch::at(conn);
+        // SAFETY: a live handle is the address of the connection.
+        let counted = !unsafe { &*conn }.is_served_here();
         if counted {
             // SAFETY: a live handle is the address of what an `Arc` holds.
             unsafe { Arc::increment_strong_count(conn) };

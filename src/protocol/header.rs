@@ -31,15 +31,17 @@ pub struct Start {
 /// The longest header there is.
 pub const MAX_HEADER: usize = 14;
 
-const FIN: u8 = 0x80;
+pub const FIN: u8 = 0x80;
 const RSV: u8 = 0x70;
 /// The reserved bit that permessage-deflate gives a meaning.
 pub const RSV1: u8 = 0x40;
 const OPCODE: u8 = 0x0f;
-const MASK: u8 = 0x80;
+pub const MASK: u8 = 0x80;
 const LEN: u8 = 0x7f;
-const LEN_16: u8 = 126;
-const LEN_64: u8 = 127;
+/// A length of 16 bits follows.
+pub const LEN_16: u8 = 126;
+/// A length of 64 bits follows.
+pub const LEN_64: u8 = 127;
 
 impl Header {
     /// Reads a header from the front of `bytes`; None while it is incomplete. `gate` judges each

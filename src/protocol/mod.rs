@@ -45,7 +45,7 @@ pub use handshake::{
 pub use header::{MAX_HEADER, encode_header};
 pub use item::{Close, Data, Item};
 pub use mask::Mask;
-pub use opcode::{CLOSE, PING, PONG, is_control};
+pub use opcode::{BINARY, CLOSE, PING, PONG, TEXT};
 pub use payload::Payload;
 pub use receive::Receiver;
 pub use rules::{Delivery, Role, Rules};

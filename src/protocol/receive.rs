@@ -40,8 +40,6 @@ pub struct Receiver<P> {
     compressed: bool,
     /// Where permessage-deflate was negotiated.
     inflater: Option<Box<Inflater>>,
-    /// Bytes that came out of the frame's compressed payload.
-    inflated: u64,
     /// The message is text and its bytes are validated.
     validates: bool,
     utf8: Utf8,
@@ -85,7 +83,6 @@ impl<P: Payload> Receiver<P> {
             open: false,
             compressed: false,
             inflater: None,
-            inflated: 0,
             validates: false,
             utf8: Utf8::default(),
             payload: P::new(),
@@ -111,12 +108,13 @@ impl<P: Payload> Receiver<P> {
     /// Behind a close frame or a violation everything is consumed and ignored.
     pub fn feed(&mut self, input: &[u8], rules: &Rules) -> (usize, Option<Item<P>>) {
         self.rules = *rules;
-        if let Some(whole) = self.whole_ahead(input, rules) {
+        let size = self.whole_size(input);
+        if let Some(whole) = self.whole_message(input, size, rules) {
             let item = match whole.payload(P::new(), rules) {
                 Ok(payload) => Item::Data(whole.data(payload)),
                 Err(error) => self.fail(error),
             };
-            return (whole.size, Some(item));
+            return (size, Some(item));
         }
         let mut rest = input;
         loop {
@@ -249,7 +247,9 @@ impl<P: Payload> Receiver<P> {
         }
         self.open = !header.fin;
         self.compressed = header.compressed;
-        self.inflated = 0;
+        if let Some(inflater) = &mut self.inflater {
+            inflater.begin_frame();
+        }
     }
 
     fn read_payload(&mut self, rest: &mut &[u8]) -> Result<Option<Item<P>>, Error> {

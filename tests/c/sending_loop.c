@@ -192,6 +192,42 @@ TEST (the_last_reply_is_never_held_back)
   wire_close (&pair);
 }
 
+static void take_next (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr data)
+{
+  struct wire_pair *pair = (struct wire_pair *) data;
+  noPollMsg *next = nopoll_conn_get_msg (conn);
+
+  CHECK (next != NULL);
+  CHECK_STR ((const char *) nopoll_msg_get_payload (msg), "one");
+  CHECK_STR ((const char *) nopoll_msg_get_payload (next), "two");
+  nopoll_msg_unref (next);
+  CHECK_INT (nopoll_conn_send_text (conn, "both", 4), 4);
+  wire_expect (pair, 0x81, "both", 4);
+}
+
+/* That another message is at hand was known already. */
+TEST (a_handler_that_takes_the_next_message_sends_the_last_reply)
+{
+  unsigned char bytes[64];
+  struct wire_pair pair;
+  int messages = 0;
+  long size;
+
+  begin (&pair, NULL, 1);
+  nopoll_conn_set_on_msg (pair.conn, take_next, &pair);
+  size = wire_frame (bytes, 0x81, 1, "one", 3);
+  size += wire_frame (bytes + size, 0x81, 1, "two", 3);
+  size += wire_frame (bytes + size, 0x81, 1, "three", 5);
+  wire_send (pair.peer, bytes, size - 1);
+  wire_await_unread (nopoll_conn_socket (pair.conn), (int) size - 1);
+  CHECK_INT (nopoll_loop_wait (pair.ctx, 1), -3);
+  nopoll_conn_set_on_msg (pair.conn, count, &messages);
+  wire_send (pair.peer, bytes + size - 1, 1);
+  LOOP_UNTIL (pair.ctx, messages == 1);
+  end_connection (&pair);
+  nopoll_ctx_unref (pair.ctx);
+}
+
 static void send_sizes (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr data)
 {
   static const long sizes[] = { 10, 4096, 5000, 4082, 70000, 1 };
@@ -827,6 +863,7 @@ TEST (the_sockets_send_timeout_ends_a_blocking_send)
 TESTS (CASE (a_handler_that_sends_to_a_silent_peer_holds_nobody_up),
        CASE (replies_to_what_came_together_leave_together),
        CASE (the_last_reply_is_never_held_back),
+       CASE (a_handler_that_takes_the_next_message_sends_the_last_reply),
        CASE (frames_of_all_sizes_keep_their_order),
        CASE (on_a_nonblocking_descriptor_64_kib_are_gathered_and_no_more),
        CASE (a_pong_waits_behind_an_unfinished_frame_and_the_newest_wins),

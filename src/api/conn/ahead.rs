@@ -10,24 +10,45 @@ use super::turn::BUFFER;
 #[derive(Default)]
 pub(crate) struct Ahead {
     buffer: Box<[u8]>,
-    start: u32,
     end: u32,
+    /// Less than [`BUFFER`]: something is behind it, or it is 0.
+    start: u16,
+    /// Bytes of the message that is known to come next as a whole; 0 if nothing is known.
+    whole: u16,
 }
+
+const _: () = assert!(BUFFER <= 1 << 16);
 
 impl Ahead {
     pub(crate) fn is_empty(&self) -> bool {
-        self.start == self.end
+        self.end == 0
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.buffer[self.start as usize..self.end as usize]
+        &self.buffer[self.start.into()..self.end as usize]
+    }
+
+    /// What [`Self::note_whole`] was told last, as long as it holds; 0 for nothing.
+    pub(crate) fn whole(&self) -> usize {
+        self.whole.into()
+    }
+
+    /// So many bytes come next as a whole message; see [`Receiver::whole_size`]. Holds until something is
+    /// consumed.
+    ///
+    /// [`Receiver::whole_size`]: crate::protocol::Receiver::whole_size
+    pub(crate) fn note_whole(&mut self, n: usize) {
+        self.whole = n.try_into().unwrap_or(0);
     }
 
     pub(crate) fn consume(&mut self, n: usize) {
-        self.start += n as u32;
-        debug_assert!(self.start <= self.end);
-        if self.is_empty() {
+        let start = usize::from(self.start) + n;
+        debug_assert!(start <= self.end as usize);
+        self.whole = 0;
+        if start == self.end as usize {
             self.clear();
+        } else {
+            self.start = start as u16;
         }
     }
 
@@ -49,6 +70,7 @@ impl Ahead {
     pub(crate) fn filled(&mut self, n: usize) {
         self.start = 0;
         self.end = n as u32;
+        self.whole = 0;
     }
 
     /// Lends the loop's buffer; false when it can't be used because another wait's is here.
@@ -57,7 +79,9 @@ impl Ahead {
         if self.buffer.len() >= buffer.len() || kept > buffer.len() {
             return false;
         }
-        buffer[..kept].copy_from_slice(self.bytes());
+        if kept > 0 {
+            buffer[..kept].copy_from_slice(self.bytes());
+        }
         std::mem::swap(&mut self.buffer, buffer);
         *buffer = Box::default();
         self.filled(kept);
@@ -66,7 +90,11 @@ impl Ahead {
 
     /// Takes the loop's buffer back, keeping what is unread.
     pub(crate) fn reclaim(&mut self) -> Box<[u8]> {
-        let kept = Box::from(self.bytes());
+        let kept = if self.is_empty() {
+            Box::default()
+        } else {
+            Box::from(self.bytes())
+        };
         let buffer = std::mem::replace(&mut self.buffer, kept);
         self.filled(self.buffer.len());
         buffer
@@ -76,6 +104,7 @@ impl Ahead {
     pub(crate) fn clear(&mut self) {
         self.start = 0;
         self.end = 0;
+        self.whole = 0;
         if self.buffer.len() != BUFFER {
             self.buffer = Box::default();
         }

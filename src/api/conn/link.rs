@@ -77,7 +77,7 @@ pub(crate) struct Reading {
     pub(crate) rounds: u32,
     /// See [`Msg::recycle`].
     pub(crate) spare: Option<Owned<Msg>>,
-    pub(super) rules: Rules,
+    pub(crate) rules: Rules,
     /// See [`Settings::rules_version`].
     ///
     /// [`Settings::rules_version`]: crate::api::ctx::settings::Settings::rules_version
@@ -189,12 +189,24 @@ impl Link {
     /// Whether one is.
     #[inline]
     pub(crate) fn has_item_ahead(&self) -> bool {
-        if self.ahead.is_empty() && !self.receiver.holds() {
-            return false;
+        let is_known = self.ahead.whole() > 0 && matches!(self.phase, Phase::Open);
+        let is_possible = !self.ahead.is_empty() || self.receiver.holds();
+        is_known || is_possible && self.finds_item_ahead()
+    }
+
+    /// The same, by looking for it.
+    #[inline(never)]
+    fn finds_item_ahead(&self) -> bool {
+        matches!(self.phase, Phase::Open) && self.whole_ahead() > 0 || self.items_ahead(1) > 0
+    }
+
+    /// Bytes of the whole message that comes next, 0 if that isn't what comes.
+    #[inline]
+    pub(super) fn whole_ahead(&self) -> usize {
+        match self.ahead.whole() {
+            0 => self.receiver.whole_size(self.ahead.bytes()),
+            known => known,
         }
-        // Usually a whole message.
-        matches!(self.phase, Phase::Open) && self.receiver.begins_whole(self.ahead.bytes())
-            || self.items_ahead(1) > 0
     }
 
     /// Whether the peer has to read our bytes before the loop reads its.
@@ -313,7 +325,7 @@ impl Link {
         loop {
             if !self.ahead.is_empty() || self.receiver.holds() {
                 if let How::Loop(reading) = how {
-                    if let Some(msg) = self.whole_message(reading, rules) {
+                    if let Some(msg) = self.whole_message(reading) {
                         return Got::Item(Next::Message(msg));
                     }
                 }
@@ -416,13 +428,13 @@ impl How<'_> {
 
 impl Reading {
     /// What holds for the next frame. Handlers change it hardly ever, and it has many sources.
-    pub(crate) fn rules(&mut self, conn: &Conn) -> Rules {
+    #[inline]
+    pub(crate) fn update_rules(&mut self, conn: &Conn) {
         let version = conn.ctx.settings.rules_version();
         if version != self.rules_version {
             self.rules_version = version;
             self.rules = conn.rules();
         }
-        self.rules
     }
 
     /// Notes what there is behind the item just received.

@@ -12,7 +12,7 @@
 //! | `tls` | what goes on before any of this on a TLS connection |
 //! | `short` | receiving and sending, where there is nothing to it |
 //! | `close` | how one ends |
-//! | `watch`, `ready`, `turn` | what the loop knows of it and does with it |
+//! | `watch`, `ready`, `served`, `turn` | what the loop knows of it and does with it |
 
 mod accept;
 mod ahead;
@@ -30,6 +30,7 @@ mod pending;
 pub(crate) mod read;
 pub(crate) mod ready;
 mod refs;
+pub(crate) mod served;
 mod short;
 mod stream;
 mod texts;
@@ -59,6 +60,7 @@ use crate::transport::socket::{Peer, SHORT_PEER};
 use limits::Limits;
 use link::Link;
 use ready::ReadySet;
+use served::ServedBy;
 
 pub(crate) use accept::{Accepted, accept_fd};
 pub use connect::{Target, connect_socket};
@@ -156,6 +158,7 @@ pub struct Conn {
     /// Not to be touched by a loop yet: still being built.
     hidden: AtomicBool,
     in_backlog_list: AtomicBool,
+    pub(crate) served_by: ServedBy,
     watched: watch::Watched,
     pub(crate) link: Lock<Link>,
     cold: Mutex<Cold>,
@@ -188,6 +191,7 @@ impl Conn {
             holds_ctx: AtomicBool::new(false),
             hidden: AtomicBool::new(false),
             in_backlog_list: AtomicBool::new(false),
+            served_by: ServedBy::default(),
             watched: watch::Watched::default(),
             link: Lock::new(Link::new(side)),
             cold: Mutex::new(Cold::default()),
@@ -265,6 +269,12 @@ impl Conn {
 
     fn owners(&self) -> &AtomicI32 {
         &self.window.gap3.owners
+    }
+
+    /// Whether this thread's loop is serving it, in whatever depth of waits within handlers.
+    #[inline]
+    pub fn is_served_here(&self) -> bool {
+        self.served_by.is_me()
     }
 
     pub(crate) fn is(&self, role: Role) -> bool {

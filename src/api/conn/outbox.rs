@@ -168,17 +168,30 @@ impl Outbox {
         }
     }
 
-    /// Queues a whole frame nobody asks for: the first `header` bytes of `head`, and `content`.
-    pub(crate) fn append_frame(&mut self, head: &[u8; MAX_HEADER], header: usize, content: &[u8]) {
-        self.queue().append(header + content.len(), |bytes| {
-            bytes.reserve(MAX_HEADER + content.len());
-            // Copying the whole array and dropping its rest costs less than a call to copy a few
-            // bytes.
-            let end = bytes.len() + header;
-            bytes.extend_from_slice(head);
-            bytes.truncate(end);
-            bytes.extend_from_slice(content);
-        });
+    /// Queues a whole frame nobody asks for, the first `header` bytes of `head` and `content`, behind
+    /// others of that kind. False, and nothing is done, if there is anything else, or there would be
+    /// more than `most` bytes. Not inlined: its caller is larger than the compiler will then add to.
+    #[inline(never)]
+    pub(crate) fn gather(
+        &mut self,
+        head: &[u8; MAX_HEADER],
+        header: usize,
+        content: &[u8],
+        most: usize,
+    ) -> bool {
+        if self.held {
+            return false;
+        }
+        let Some(bytes) = self.queue().shared(header + content.len(), most) else {
+            return false;
+        };
+        bytes.reserve(MAX_HEADER + content.len());
+        // Copying the whole array and dropping its rest costs less than a call to copy a few bytes.
+        let end = bytes.len() + header;
+        bytes.extend_from_slice(head);
+        bytes.truncate(end);
+        bytes.extend_from_slice(content);
+        true
     }
 
     /// A close frame comes next, which nothing may follow: the pong that waits goes before it.

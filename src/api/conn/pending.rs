@@ -196,8 +196,11 @@ impl super::link::Link {
     }
 
     /// One attempt to write; true when the loop may read from the peer again.
+    #[inline]
     pub(super) fn flush_and_resume(&mut self) -> bool {
-        self.flush();
+        if !self.out.is_empty() {
+            self.flush();
+        }
         let resumes = self.paused && self.out.left() <= PAUSE_ABOVE;
         if resumes {
             self.paused = false;
@@ -208,7 +211,7 @@ impl super::link::Link {
     /// Whether backlog is in the way of the program's next frame.
     fn backlog_refuses(&self, conn: &Conn) -> bool {
         if !socket::is_blocking(conn.descriptor()) {
-            return !(dispatch::of(conn) && self.has_item_ahead());
+            return !(conn.is_served_here() && self.has_item_ahead());
         }
         dispatch::inside(conn.ctx()) && (self.stalled || self.out.left() > conn.max_pending())
     }

@@ -12,18 +12,18 @@ use std::sync::atomic::Ordering;
 
 use super::Conn;
 use super::link::{Link, Phase, Reading};
-use super::write::{LARGEST, SendFrame};
+use super::write::{GATHER_FRAME, GATHER_TOTAL, LARGEST};
 use crate::abi::counted::Owned;
 use crate::api::error::Errno;
 use crate::api::msg::Msg;
-use crate::protocol::{MAX_HEADER, Rules, encode_header, is_control};
+use crate::protocol::{BINARY, MAX_HEADER, TEXT, encode_header};
 
 /// What became of a frame on the short way.
 pub(super) enum Short {
     /// It is out.
-    Sent(c_int),
+    Sent,
     /// It is gathered with others.
-    Gathered(c_int),
+    Gathered,
     /// The kernel took so many bytes of it: it is begun, and nothing else may go out before its rest.
     Begun(usize),
     /// The stream is broken.
@@ -38,90 +38,83 @@ impl Conn {
         if !reading.more {
             return None;
         }
-        let rules = reading.rules(self);
+        reading.update_rules(self);
         let mut link = self.link.lock_here();
-        let msg = link.next_short(reading, &rules);
+        let msg = link.next_short(reading);
         link.unlock_here();
         msg
     }
 }
 
 impl Link {
-    /// Sends a frame if there is nothing special about it, and nothing in its way; with the others
-    /// of the batch if that is `followed` by more.
+    /// Sends data as the role demands, if nothing is special about it and nothing in its way; with the
+    /// others of the batch of the loop that serves `conn`, if that is `served` and goes on.
+    #[inline]
     pub(super) fn send_short(
         &mut self,
         conn: &Conn,
-        followed: bool,
-        frame: &SendFrame,
+        served: bool,
+        (opcode, fin): (c_int, bool),
         content: &[u8],
     ) -> Option<Short> {
-        let is_plain = frame.masked != Some(true)
-            && frame.sleep_us == 0
+        let wanted = (opcode & 0x0f) as u8;
+        let is_plain = matches!(wanted, TEXT | BINARY)
             && content.len() <= LARGEST
             && conn.is_server()
             && conn.window.force_stop_after_header.load(Ordering::Relaxed) == 0;
         if !is_plain || !self.flows() || self.deflater.is_some() {
             return None;
         }
-        let gathers = followed && self.may_gather(content.len());
-        let may_go = gathers || self.out.is_free() && conn.is_ok();
-        if !may_go {
-            return None;
-        }
-        let opcode = self.opcode(frame);
-        if is_control(opcode) {
-            return None;
-        }
-        let result = c_int::try_from(content.len()).ok()?;
+        let opcode = self.fragments.opcode(wanted);
         let mut head = [0; MAX_HEADER];
-        let size = encode_header(&mut head, frame.fin, opcode, None, content.len() as u64);
-        if gathers {
-            self.out.append_frame(&head, size, content);
-        } else {
+        let size = encode_header(&mut head, fin, opcode, None, content.len() as u64);
+        let short = if served && self.is_followed(conn) {
+            let fits = content.len() <= GATHER_FRAME
+                && self.out.gather(&head, size, content, GATHER_TOTAL);
+            if !fits {
+                return None;
+            }
+            Short::Gathered
+        } else if self.out.is_free() && conn.is_ok() {
             let head = &head[..size];
             match self
                 .out
                 .write_frame(self.transport.as_mut()?, head, content)
             {
-                Ok(taken) if taken == size + content.len() => {}
+                Ok(taken) if taken == size + content.len() => Short::Sent,
                 Ok(taken) => return Some(Short::Begun(taken)),
                 Err(error) => return Some(Short::Failed(Errno::of(&error))),
             }
-        }
-        if frame.track {
-            self.fragments.sent(opcode, frame.fin);
-        }
-        self.out.take_credit();
-        Some(if gathers {
-            Short::Gathered(result)
         } else {
-            Short::Sent(result)
-        })
+            return None;
+        };
+        self.fragments.sent(opcode, fin);
+        self.out.take_credit();
+        Some(short)
     }
 
     #[inline]
-    fn next_short(&mut self, reading: &mut Reading, rules: &Rules) -> Option<Owned<Msg>> {
+    fn next_short(&mut self, reading: &mut Reading) -> Option<Owned<Msg>> {
         if !self.flows() || self.must_pause() {
             return None;
         }
-        let msg = self.whole_message(reading, rules)?;
+        let msg = self.whole_message(reading)?;
         reading.note(self);
         Some(msg)
     }
 
     /// The next item, if it is a message that has come whole and that nothing is wrong with.
-    pub(super) fn whole_message(
-        &mut self,
-        reading: &mut Reading,
-        rules: &Rules,
-    ) -> Option<Owned<Msg>> {
-        let whole = self.receiver.whole_message(self.ahead.bytes(), rules)?;
+    pub(super) fn whole_message(&mut self, reading: &mut Reading) -> Option<Owned<Msg>> {
+        let (size, rules) = (self.whole_ahead(), &reading.rules);
+        let bytes = self.ahead.bytes();
+        let whole = self.receiver.whole_message(bytes, size, rules)?;
         let mut spare = reading.spare.take();
         let payload = whole.payload(Msg::take_payload(&mut spare), rules).ok()?;
         let msg = Msg::whole(spare, whole.opcode, whole.masked, payload)?;
-        let size = whole.size;
         self.ahead.consume(size);
+        // A reply to this one will ask, and then this comes next.
+        let next = self.receiver.whole_size(self.ahead.bytes());
+        self.ahead.note_whole(next);
         Some(msg)
     }
 

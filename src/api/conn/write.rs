@@ -36,10 +36,23 @@ pub struct SendFrame {
     pub sleep_us: c_long,
 }
 
+impl SendFrame {
+    /// Data as the role demands.
+    pub fn data(opcode: c_int, fin: bool) -> Self {
+        Self {
+            opcode,
+            fin,
+            masked: None,
+            track: true,
+            sleep_us: 0,
+        }
+    }
+}
+
 /// Frames up to this size are gathered …
-const GATHER_FRAME: usize = 4 * 1024;
+pub(super) const GATHER_FRAME: usize = 4 * 1024;
 /// … up to this much.
-const GATHER_TOTAL: usize = 64 * 1024;
+pub(super) const GATHER_TOTAL: usize = 64 * 1024;
 /// Above this backlog the loop reads nothing from the peer.
 pub(super) const PAUSE_ABOVE: usize = 1024 * 1024;
 /// A peer that takes less than this in each window is not worth waiting for.
@@ -74,31 +87,44 @@ struct Accepted {
 }
 
 impl Conn {
-    /// Sends one frame; `served` says what [`dispatch::of`] does, for which callers have asked. Returns
-    /// its payload size, a smaller count or -2 when the rest is owed, or -1 when nothing was accepted.
+    /// Sends one frame; `served` says what [`Self::is_served_here`] does, for which callers have asked.
+    /// Returns its payload size, a smaller count or -2 when the rest is owed, or -1 when nothing was
+    /// accepted.
     pub fn send(
         this: &Arc<Self>,
         served: bool,
         frame: &SendFrame,
         content: &[u8],
     ) -> (c_int, Errno) {
+        Self::send_now(this, this.link.lock(), served, frame, content, None)
+    }
+
+    /// As [`Self::send`], data as the role demands: with this opcode, as a part of a message or its end.
+    /// Has one caller, which every reply comes by.
+    #[inline(always)]
+    pub fn send_data(
+        this: &Arc<Self>,
+        served: bool,
+        (opcode, fin): (c_int, bool),
+        content: &[u8],
+    ) -> (c_int, Errno) {
         let mut link = this.link.lock_here();
-        let followed = served && link.is_followed(this);
-        let begun = match link.send_short(this, followed, frame, content) {
-            Some(Short::Sent(result)) => {
+        let begun = match link.send_short(this, served, (opcode, fin), content) {
+            Some(Short::Sent) => {
                 link.unlock_here();
-                return (result, Errno::Keep);
+                return (content.len() as c_int, Errno::Keep);
             }
-            Some(Short::Gathered(result)) => {
+            Some(Short::Gathered) => {
                 link.unlock_here();
                 this.ctx.note_backlog(this);
-                return (result, Errno::Keep);
+                return (content.len() as c_int, Errno::Keep);
             }
             Some(Short::Failed(errno)) => return (-1, errno),
             Some(Short::Begun(written)) => Some(written),
             None => None,
         };
-        Self::send_now(this, link, followed, frame, content, begun)
+        let frame = SendFrame::data(opcode, fin);
+        Self::send_now(this, link, served, &frame, content, begun)
     }
 
     /// Sends it, or what is not `begun` of it, or waits until it can be.
@@ -106,7 +132,7 @@ impl Conn {
     fn send_now<'a>(
         this: &'a Arc<Self>,
         mut link: Guard<'a, Link>,
-        mut followed: bool,
+        served: bool,
         frame: &SendFrame,
         content: &[u8],
         mut begun: Option<usize>,
@@ -118,6 +144,7 @@ impl Conn {
         }
         let masked = frame.masked.unwrap_or_else(|| this.is(Role::Client));
         let mut window: Option<(Instant, usize)> = None;
+        let mut followed = served && link.is_followed(this);
         loop {
             let sent = match begun.take() {
                 Some(written) => link.go_on(this, frame, content, written),
@@ -139,7 +166,7 @@ impl Conn {
                     let (since, before) = *window.get_or_insert((Instant::now(), left));
                     if before.saturating_sub(left) >= SLOW_BYTES {
                         window = Some((Instant::now(), left));
-                    } else if !dispatch::of(this) || since.elapsed() >= SLOW_WINDOW {
+                    } else if !this.is_served_here() || since.elapsed() >= SLOW_WINDOW {
                         return Self::refuse_send(this);
                     }
                     let fd = this.descriptor();
@@ -147,7 +174,7 @@ impl Conn {
                 }
             }
             link = this.link.lock();
-            followed = dispatch::of(this) && link.is_followed(this);
+            followed = this.is_served_here() && link.is_followed(this);
         }
     }
 
@@ -273,14 +300,14 @@ impl Conn {
             track: false,
             sleep_us: 0,
         };
-        let (result, errno) = Self::send(this, dispatch::of(this), &frame, content);
+        let (result, errno) = Self::send(this, this.is_served_here(), &frame, content);
         (result != -1, errno)
     }
 
     /// The answer to a ping: never waits, never fails the connection.
     pub(super) fn send_automatic_pong(this: &Arc<Self>, payload: &[u8]) {
         let frame = library_frame(protocol::PONG, payload, this.is_server());
-        let gather = dispatch::of(this);
+        let gather = this.is_served_here();
         {
             let mut link = this.link.lock();
             if !link.is_live() || link.close_sent {
@@ -386,7 +413,7 @@ impl Link {
     }
 
     /// The opcode that a frame gets as the next one.
-    pub(super) fn opcode(&self, frame: &SendFrame) -> u8 {
+    fn opcode(&self, frame: &SendFrame) -> u8 {
         let wanted = (frame.opcode & 0x0f) as u8;
         if frame.track {
             self.fragments.opcode(wanted)
@@ -425,12 +452,13 @@ impl Link {
     }
 
     /// Whether the batch of the loop that serves it goes on, so that frames may wait for the end of it.
-    fn is_followed(&self, conn: &Conn) -> bool {
+    #[inline]
+    pub(super) fn is_followed(&self, conn: &Conn) -> bool {
         self.has_item_ahead() && conn.ctx().settings.coalescing()
     }
 
     /// Whether this frame may, if any.
-    pub(super) fn may_gather(&self, size: usize) -> bool {
+    fn may_gather(&self, size: usize) -> bool {
         size <= GATHER_FRAME
             && self.out.left() + size <= GATHER_TOTAL
             && !self.out.has_owed()

@@ -139,12 +139,17 @@ unsafe fn data(
             (1.., Some(size)) => unsafe { bytes(content, size) }?,
             _ => return refuse(&conn, "send", format_args!("length is {length}")),
         };
+        if sleep_us == 0 {
+            return Some(Conn::send_data(
+                &conn,
+                conn.is_served(),
+                (opcode, fin),
+                content,
+            ));
+        }
         let frame = SendFrame {
-            opcode,
-            fin,
-            masked: None,
-            track: true,
             sleep_us,
+            ..SendFrame::data(opcode, fin)
         };
         Some(Conn::send(&conn, conn.is_served(), &frame, content))
     })

@@ -20,6 +20,8 @@ pub struct Inflater {
     /// The engine stands inside a stream: part of a message has gone into it since it was
     /// complete or ended for itself.
     is_inside: bool,
+    /// Bytes of output since the current frame began.
+    of_frame: u64,
 }
 
 /// The most input that is given at once.
@@ -34,7 +36,18 @@ impl Inflater {
             start: 0,
             is_full: false,
             is_inside: false,
+            of_frame: 0,
         }
+    }
+
+    /// The input of another frame follows.
+    pub fn begin_frame(&mut self) {
+        self.of_frame = 0;
+    }
+
+    /// Bytes that have come out of the frame's payload.
+    pub fn of_frame(&self) -> u64 {
+        self.of_frame
     }
 
     /// Everything given has been looked at, and everything made of it taken.
@@ -68,6 +81,7 @@ impl Inflater {
         let engine = self.engine.get_or_insert_with(Decompressor::new);
         let step = engine.inflate(&self.held[self.start..], out)?;
         self.start += step.taken;
+        self.of_frame += step.made as u64;
         self.is_full = step.made == out.len() && !step.ended;
         if step.ended {
             // §7.2.3.4: a final block may stand anywhere. What is behind it is another stream,

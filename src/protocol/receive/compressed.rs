@@ -50,7 +50,8 @@ impl<P: Payload> Receiver<P> {
                 }
             }
             let made = inflater.output(&mut out)?;
-            self.append_inflated(&out[..made])?;
+            let of_frame = inflater.of_frame();
+            self.append_inflated(&out[..made], of_frame)?;
             let held = self.payload.len() as u64;
             let is_due = match self.rules.delivery {
                 Delivery::Pieces => held >= PIECE as u64,
@@ -69,11 +70,10 @@ impl<P: Payload> Receiver<P> {
 
     /// The limits are those of the payload that the application gets, or a few bytes could make it
     /// run out of memory.
-    fn append_inflated(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    fn append_inflated(&mut self, bytes: &[u8], of_frame: u64) -> Result<(), Error> {
         let rules = &self.rules;
         let n = bytes.len() as u64;
-        self.inflated += n;
-        if self.inflated > rules.max_frame {
+        if of_frame > rules.max_frame {
             let limit = rules.max_frame;
             return Err(Error::InflatedFrameTooLarge { limit });
         }

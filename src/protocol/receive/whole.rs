@@ -3,6 +3,7 @@
 //! with the same outcome, which a test compares.
 
 use super::{Receiver, Stage};
+use crate::protocol::header::{FIN, LEN_16, LEN_64, MASK};
 use crate::protocol::item::Data;
 use crate::protocol::opcode::{BINARY, TEXT};
 use crate::protocol::{Delivery, Error, Mask, Payload, Role, Rules};
@@ -11,52 +12,63 @@ use crate::protocol::{Delivery, Error, Mask, Payload, Role, Rules};
 pub struct Whole<'a> {
     pub opcode: u8,
     pub masked: bool,
-    /// Bytes of all of it.
-    pub size: usize,
     /// Without effect where there is none.
     mask: Mask,
     body: &'a [u8],
 }
 
-const FIN: u8 = 0x80;
-const MASK: u8 = 0x80;
 const KEY: usize = 4;
 
-impl<'a> Whole<'a> {
-    /// What `input` begins with, if it is such a frame. Nothing may have come before it that it
-    /// belongs to.
-    #[inline]
-    fn at_front(input: &'a [u8], role: Role, rules: &Rules) -> Option<Self> {
-        let &[first, second] = input.first_chunk()?;
-        let opcode = first ^ FIN;
-        let masked = second & MASK != 0;
-        if !matches!(opcode, TEXT | BINARY) || masked != (role == Role::Server) {
-            return None;
+/// Bytes of the frame that `input` begins with; `None` if that isn't such a frame, whatever the rules.
+#[inline]
+fn size_at_front(input: &[u8], role: Role) -> Option<usize> {
+    let &[first, second] = input.first_chunk()?;
+    let masked = second & MASK != 0;
+    if !matches!(first ^ FIN, TEXT | BINARY) || masked != (role == Role::Server) {
+        return None;
+    }
+    let payload = match second & !MASK {
+        LEN_16 => {
+            let &[_, _, high, low] = input.first_chunk()?;
+            usize::from(u16::from_be_bytes([high, low]))
         }
-        let (length, payload) = match second & !MASK {
-            126 => {
-                let &[_, _, high, low] = input.first_chunk()?;
-                (4, usize::from(u16::from_be_bytes([high, low])))
-            }
-            127 => return None,
-            short => (2, usize::from(short)),
-        };
-        let is_minimal = payload > 125 || length == 2;
+        LEN_64 => return None,
+        short => usize::from(short),
+    };
+    let is_minimal = payload >= LEN_16.into() || second & !MASK != LEN_16;
+    let size = header_size(second) + payload;
+    (is_minimal && size <= input.len()).then_some(size)
+}
+
+/// Bytes of its header, of which `second` is the second one.
+#[inline]
+fn header_size(second: u8) -> usize {
+    let length = if second & !MASK == LEN_16 { 4 } else { 2 };
+    if second & MASK != 0 {
+        length + KEY
+    } else {
+        length
+    }
+}
+
+impl<'a> Whole<'a> {
+    /// The frame that takes all of `bytes`, as [`size_at_front`] has found; `None` if it is too long.
+    #[inline]
+    fn new(bytes: &'a [u8], rules: &Rules) -> Option<Self> {
+        let &[first, second] = bytes.first_chunk()?;
+        let masked = second & MASK != 0;
+        let (header, body) = bytes.split_at_checked(header_size(second))?;
         let most = match rules.delivery {
             Delivery::Messages => rules.max_frame.min(rules.max_message),
             Delivery::Frames | Delivery::Pieces => rules.max_frame,
         };
-        let header = if masked { length + KEY } else { length };
-        let size = header + payload;
-        if !is_minimal || payload as u64 > most {
+        if body.len() as u64 > most {
             return None;
         }
-        let (header, body) = input.get(..size)?.split_at(header);
         let key = header.last_chunk().copied().filter(|_| masked);
         Some(Self {
-            opcode,
+            opcode: first ^ FIN,
             masked,
-            size,
             mask: Mask::new(key.unwrap_or_default()),
             body,
         })
@@ -87,30 +99,32 @@ impl<'a> Whole<'a> {
 }
 
 impl<P: Payload> Receiver<P> {
-    /// The message that `input` begins with, if it is whole and its header follows the rules. `None`
-    /// says nothing about what [`Self::feed`] would find.
+    /// Bytes of the whole message that `input` begins with, 0 if there is none. That stays so as long as
+    /// nothing is fed, and it is an item whatever the rules: a message or a violation. 0 says nothing
+    /// about what [`Self::feed`] would find.
     #[inline]
-    pub fn whole_message<'a>(&mut self, input: &'a [u8], rules: &Rules) -> Option<Whole<'a>> {
+    pub fn whole_size(&self, input: &[u8]) -> usize {
+        let is_between = self.stage == Stage::Header && self.held == 0 && !self.open;
+        if is_between {
+            size_at_front(input, self.role).unwrap_or(0)
+        } else {
+            0
+        }
+    }
+
+    /// The message in the first `size` bytes of `input`, which are what [`Self::whole_size`] said.
+    /// `None` if there is none, or the rules object to it.
+    #[inline]
+    pub fn whole_message<'a>(
+        &mut self,
+        input: &'a [u8],
+        size: usize,
+        rules: &Rules,
+    ) -> Option<Whole<'a>> {
         // Hardly ever, and comparing doesn't wait for stores that copying would wait for.
         if self.rules != *rules {
             self.rules = *rules;
         }
-        self.whole_ahead(input, rules)
-    }
-
-    /// Whether `input` begins with one, under the rules of the latest call.
-    #[inline]
-    pub fn begins_whole(&self, input: &[u8]) -> bool {
-        self.whole_ahead(input, &self.rules).is_some()
-    }
-
-    #[inline]
-    pub(super) fn whole_ahead<'a>(&self, input: &'a [u8], rules: &Rules) -> Option<Whole<'a>> {
-        let is_between = self.stage == Stage::Header && self.held == 0 && !self.open;
-        if is_between {
-            Whole::at_front(input, self.role, rules)
-        } else {
-            None
-        }
+        Whole::new(input.get(..size)?, rules)
     }
 }

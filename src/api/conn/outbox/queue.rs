@@ -71,6 +71,26 @@ impl Queue {
         });
     }
 
+    /// The only segment, if it takes `size` bytes more of backlog, `most` in all: they are the caller's
+    /// to append.
+    #[inline]
+    pub(super) fn shared(&mut self, size: usize, most: usize) -> Option<&mut Vec<u8>> {
+        if self.left + size > most {
+            return None;
+        }
+        if self.segments.is_empty() {
+            let bytes = std::mem::take(&mut self.spare);
+            self.push(bytes, 0, Kind::Backlog);
+        }
+        let is_only = self.segments.len() == 1 && self.generation == fork::generation();
+        let only = self.segments.front_mut().filter(|_| is_only)?;
+        if only.kind != Kind::Backlog || only.bytes.len() + size > SHARED {
+            return None;
+        }
+        self.left += size;
+        Some(&mut only.bytes)
+    }
+
     /// Appends `size` bytes that `write` adds to a segment.
     #[inline]
     pub(super) fn append(&mut self, size: usize, write: impl FnOnce(&mut Vec<u8>)) {
