@@ -22,11 +22,15 @@ const OUTPUT: usize = 16 * 1024;
 impl<P: Payload> Receiver<P> {
     /// Something may be had of a compressed frame without more input. [`Self::feed`] gives it
     /// whatever it is fed, nothing, too.
+    #[inline]
     pub fn holds(&self) -> bool {
+        self.stage == Stage::Data && self.frame.compressed && self.inflater_holds()
+    }
+
+    #[inline(never)]
+    fn inflater_holds(&self) -> bool {
         let has_more = |inflater: &Inflater| self.frame.remaining == 0 || !inflater.is_dry();
-        self.stage == Stage::Data
-            && self.frame.compressed
-            && self.inflater.as_deref().is_some_and(has_more)
+        self.inflater.as_deref().is_some_and(has_more)
     }
 
     #[inline(never)]
