@@ -287,17 +287,18 @@ TEST (values_that_are_none_change_nothing)
 }
 
 /* Why a connection ended. */
-enum end { OPEN, OWN_SHUTDOWN, OWN_CLOSE, TAKEN, PEER_FRAME, PEER_END, VIOLATION, BAD_TEXT, TOO_LARGE };
+enum end { OPEN, OWN_SHUTDOWN, OWN_CLOSE, TAKEN, PEER_FRAME, PEER_END, PEER_RESET, VIOLATION, BAD_TEXT, TOO_LARGE };
 
 static const struct { enum end end; noPollError error; } ends[] = {
   { OPEN, NOPOLL_ERROR_NONE }, { OWN_SHUTDOWN, NOPOLL_ERROR_NONE },
   { OWN_CLOSE, NOPOLL_ERROR_NONE }, { TAKEN, NOPOLL_ERROR_NONE },
   { PEER_FRAME, NOPOLL_ERROR_PEER_CLOSED }, { PEER_END, NOPOLL_ERROR_PEER_CLOSED },
-  { VIOLATION, NOPOLL_ERROR_PROTOCOL }, { BAD_TEXT, NOPOLL_ERROR_PROTOCOL },
+  { PEER_RESET, NOPOLL_ERROR_IO }, { VIOLATION, NOPOLL_ERROR_PROTOCOL }, { BAD_TEXT, NOPOLL_ERROR_PROTOCOL },
   { TOO_LARGE, NOPOLL_ERROR_LIMIT }
 };
 
-TEST (a_connection_tells_why_it_ended)
+/* Whether a call of ours notices, or the loop. */
+static void end_and_ask (int in_loop)
 {
   unsigned i;
 
@@ -322,13 +323,16 @@ TEST (a_connection_tells_why_it_ended)
       break;
     case PEER_FRAME: wire_put (&pair, 0x88, "\x03\xe8", 2); break;
     case PEER_END: shutdown (pair.peer, SHUT_WR); break;
+    case PEER_RESET: wire_reset (pair.peer); break;
     case VIOLATION: wire_put (&pair, 0xc1, "x", 1); break;
     case BAD_TEXT: wire_put (&pair, 0x81, "\xff", 1); break;
     case TOO_LARGE: wire_put (&pair, 0x82, "0123456789012345678901234567890123456789"
                               "0123456789012345678901234567890123456789"
                               "0123456789012345678901234567890123456789", 120); break;
     }
-    if (ends[i].end >= PEER_FRAME)
+    if (ends[i].end >= PEER_FRAME && in_loop)
+      LOOP_UNTIL (pair.ctx, !nopoll_conn_is_ok (pair.conn));
+    else if (ends[i].end >= PEER_FRAME)
       WAIT_UNTIL (nopoll_conn_get_msg (pair.conn) == NULL && !nopoll_conn_is_ok (pair.conn));
     CHECK_INT (nopoll_conn_get_error (pair.conn), ends[i].error);
     text = nopoll_conn_get_error_text (pair.conn);
@@ -343,6 +347,16 @@ TEST (a_connection_tells_why_it_ended)
     pair.conn = NULL;
     wire_close (&pair);
   }
+}
+
+TEST (a_connection_tells_why_it_ended)
+{
+  end_and_ask (0);
+}
+
+TEST (a_connection_of_the_loop_tells_why_it_ended)
+{
+  end_and_ask (1);
 }
 
 TEST (a_listener_and_an_accepted_connection_have_no_http_status)
@@ -366,5 +380,5 @@ TESTS (CASE (the_header_tells_which_library_it_is), CASE (accept_keys_are_those_
        CASE (a_connection_closed_on_a_ping_sends_no_pong),
        CASE (replies_to_a_batch_are_written_together_unless_told_otherwise),
        CASE (options_win_over_the_context), CASE (values_that_are_none_change_nothing),
-       CASE (a_connection_tells_why_it_ended),
+       CASE (a_connection_tells_why_it_ended), CASE (a_connection_of_the_loop_tells_why_it_ended),
        CASE (a_listener_and_an_accepted_connection_have_no_http_status))

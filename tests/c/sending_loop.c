@@ -294,6 +294,52 @@ TEST (on_a_nonblocking_descriptor_64_kib_are_gathered_and_no_more)
   nopoll_ctx_unref (pair.ctx);
 }
 
+/* The kernel takes a part of what was gathered, and nothing of the last reply or a part of it. */
+static void fill_up (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr data)
+{
+  struct deed *deed = (struct deed *) data;
+
+  errno = 0;
+  deed->result = nopoll_conn_send_binary (conn, large, 100);
+  deed->error = errno;
+  if (++deed->messages == 3)
+    nopoll_loop_stop (ctx);
+}
+
+TEST (a_last_reply_of_which_the_kernel_takes_nothing_or_a_part)
+{
+  /* The kernel takes so many bytes of three frames of 102. */
+  static const struct { long taken; int result; } cases[] = {
+    { 0, -1 }, { 50, -1 }, { 204, -2 }, { 206, -2 }, { 216, 10 }, { 306, 100 }
+  };
+  unsigned i;
+  int blocking;
+
+  for (blocking = 0; blocking < 2; blocking++)
+    for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+      struct deed deed = { 0, 0, NULL, 0, 0, 0, 0, 0, 0 };
+      int whole = blocking || cases[i].result == 100;
+      struct wire_pair pair;
+
+      begin (&pair, NULL, blocking);
+      nopoll_conn_set_on_msg (pair.conn, fill_up, &deed);
+      put_many (&pair, 3);
+      limit_to (pair.conn, cases[i].taken);
+      CHECK_INT (nopoll_loop_wait (pair.ctx, 0), 0);
+      CHECK_INT (deed.messages, 3);
+      CHECK_INT (deed.result, whole ? 100 : cases[i].result);
+      CHECK_INT (deed.error, whole ? 0 : NOPOLL_EWOULDBLOCK);
+      limit_off ();
+      if (deed.result != -1 && deed.result != 100)
+        LOOP_UNTIL (pair.ctx, nopoll_conn_complete_pending_write (pair.conn) == 0
+                    && nopoll_conn_pending_write_bytes (pair.conn) == 0);
+      drain (&pair, deed.result == -1 ? 2 : 3, 100);
+      CHECK (wire_is_quiet (pair.peer));
+      end_connection (&pair);
+      nopoll_ctx_unref (pair.ctx);
+    }
+}
+
 /* Reads with get_msg until nothing is there: pings are answered meanwhile. */
 static void answer_pings (struct wire_pair *pair)
 {
@@ -866,6 +912,7 @@ TESTS (CASE (a_handler_that_sends_to_a_silent_peer_holds_nobody_up),
        CASE (a_handler_that_takes_the_next_message_sends_the_last_reply),
        CASE (frames_of_all_sizes_keep_their_order),
        CASE (on_a_nonblocking_descriptor_64_kib_are_gathered_and_no_more),
+       CASE (a_last_reply_of_which_the_kernel_takes_nothing_or_a_part),
        CASE (a_pong_waits_behind_an_unfinished_frame_and_the_newest_wins),
        CASE (an_unfinished_pong_is_in_the_way_of_the_next_frame),
        CASE (a_peer_that_reads_nothing_is_refused_beyond_the_bound_until_it_reads),

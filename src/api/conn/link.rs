@@ -71,8 +71,8 @@ pub(crate) struct Reading {
     pub(crate) drained: bool,
     /// Nor is anything left of what it gave: the item just received was the last.
     pub(crate) over: bool,
-    /// Something is left of it, behind the item just received.
-    pub(super) more: bool,
+    /// What came of a read on the short way that has no way to deal with it.
+    pub(super) unusual: Option<Got<usize>>,
     /// Reads left before others get their turn.
     pub(crate) rounds: u32,
     /// See [`Msg::recycle`].
@@ -92,13 +92,6 @@ pub(crate) enum Got<T> {
     /// The stream has ended.
     End,
     Error(io::Error),
-}
-
-/// What comes next of an open connection.
-pub(crate) enum Next {
-    /// A message that took the short way.
-    Message(Owned<Msg>),
-    Item(Item<CBuf>),
 }
 
 /// A finished request or response.
@@ -321,18 +314,13 @@ impl Link {
     }
 
     /// The next item of the open connection.
-    pub(crate) fn next_item(&mut self, how: &mut How<'_>, rules: &Rules) -> Got<Next> {
+    pub(crate) fn next_item(&mut self, how: &mut How<'_>, rules: &Rules) -> Got<Item<CBuf>> {
         loop {
             if !self.ahead.is_empty() || self.receiver.holds() {
-                if let How::Loop(reading) = how {
-                    if let Some(msg) = self.whole_message(reading) {
-                        return Got::Item(Next::Message(msg));
-                    }
-                }
                 let (used, item) = self.receiver.feed(self.ahead.bytes(), rules);
                 self.ahead.consume(used);
                 match item {
-                    Some(item) => return Got::Item(Next::Item(item)),
+                    Some(item) => return Got::Item(item),
                     None => continue,
                 }
             }
@@ -348,7 +336,7 @@ impl Link {
                 if let Some(slot) = self.receiver.slot(usize::MAX) {
                     match how.read(transport, slot) {
                         Got::Item(n) => match self.receiver.filled(n, rules) {
-                            Some(item) => return Got::Item(Next::Item(item)),
+                            Some(item) => return Got::Item(item),
                             None => continue,
                         },
                         Got::Blocked => return Got::Blocked,
@@ -369,7 +357,7 @@ impl Link {
             };
             match got {
                 Got::Item(None) => {}
-                Got::Item(Some(item)) => return Got::Item(Next::Item(item)),
+                Got::Item(Some(item)) => return Got::Item(item),
                 Got::Blocked => return Got::Blocked,
                 Got::End => return Got::End,
                 Got::Error(error) => return Got::Error(error),
@@ -437,13 +425,20 @@ impl Reading {
         }
     }
 
-    /// Notes what there is behind the item just received.
+    /// Notes whether there is anything behind the item just received.
     pub(super) fn note(&mut self, link: &Link) {
-        self.more = !link.ahead.is_empty();
         self.over = self.drained && link.is_read_out();
     }
 
-    fn read(&mut self, transport: &mut Transport, into: &mut [u8]) -> Got<usize> {
+    /// Has the next [`Self::read`] give this.
+    pub(super) fn put_back(&mut self, got: Got<usize>) {
+        self.unusual = Some(got);
+    }
+
+    pub(super) fn read(&mut self, transport: &mut Transport, into: &mut [u8]) -> Got<usize> {
+        if let Some(got) = self.unusual.take() {
+            return got;
+        }
         if self.drained || self.rounds == 0 {
             return Got::Blocked;
         }

@@ -194,6 +194,33 @@ impl Outbox {
         true
     }
 
+    /// One attempt to write what was gathered and a frame behind it, which is the last one, in one piece.
+    /// Returns how much of the frame the kernel took; `None` for nothing of it, and it isn't queued then.
+    #[inline(never)]
+    pub(crate) fn write_last(
+        &mut self,
+        transport: &mut Transport,
+        head: &[u8; MAX_HEADER],
+        header: usize,
+        content: &[u8],
+        most: usize,
+    ) -> Option<usize> {
+        let may_try = !self.blocked && transport.may_withdraw();
+        if !may_try || !self.gather(head, header, content, most) {
+            return None;
+        }
+        let size = header + content.len();
+        let queue = self.queue.as_deref_mut()?;
+        let gathered = queue.left - size;
+        let taken = queue.write_only(transport).unwrap_or(0);
+        queue.withdraw(size);
+        queue.advance(taken.min(gathered));
+        self.written += taken as u64;
+        self.blocked = taken < gathered + size;
+        self.tidy();
+        taken.checked_sub(gathered).filter(|&taken| taken > 0)
+    }
+
     /// A close frame comes next, which nothing may follow: the pong that waits goes before it.
     pub(crate) fn place_pong(&mut self) {
         if let Some(queue) = &mut self.queue {

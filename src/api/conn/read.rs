@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::close::Ending;
 use super::handshake::Step;
-use super::link::{Got, How, Next, Phase};
+use super::link::{Got, How, Phase};
 use super::{Conn, Role};
 use crate::abi::cbuf::CBuf;
 use crate::abi::counted::Owned;
@@ -57,8 +57,7 @@ impl Conn {
             }
         };
         match got {
-            Got::Item(Next::Message(msg)) => Received::Message(msg),
-            Got::Item(Next::Item(item)) => Self::act(this, item),
+            Got::Item(item) => Self::act(this, item),
             Got::Blocked => Received::Blocked,
             Got::End => Received::Dead(Self::lost(this, None)),
             Got::Error(error) => Received::Dead(Self::lost(this, Some(&error))),

@@ -37,7 +37,9 @@ impl Ready {
 pub(crate) struct ReadySet(AtomicU8);
 
 impl ReadySet {
-    /// Adds reasons; true when the connection has to be put into the list.
+    /// Adds reasons; true when the connection has to be put into the list. Not inlined, as it is called in
+    /// many places.
+    #[inline(never)]
     pub(crate) fn add(&self, what: Ready) -> bool {
         self.change(|set| set | what.0 | Ready::QUEUED) & Ready::QUEUED == 0
     }

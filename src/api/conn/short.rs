@@ -11,7 +11,7 @@ use std::ffi::c_int;
 use std::sync::atomic::Ordering;
 
 use super::Conn;
-use super::link::{Link, Phase, Reading};
+use super::link::{Got, Link, Phase, Reading};
 use super::write::{GATHER_FRAME, GATHER_TOTAL, LARGEST};
 use crate::abi::counted::Owned;
 use crate::api::error::Errno;
@@ -31,13 +31,10 @@ pub(super) enum Short {
 }
 
 impl Conn {
-    /// The next message of the batch, if it is at hand as a whole. As [`Conn::receive`], which tells
-    /// of everything else.
+    /// The next message of the batch, if one read at most has it at hand as a whole. As
+    /// [`Conn::receive`], which tells of everything else.
     #[inline]
     pub(crate) fn receive_short(&self, reading: &mut Reading) -> Option<Owned<Msg>> {
-        if !reading.more {
-            return None;
-        }
         reading.update_rules(self);
         let mut link = self.link.lock_here();
         let msg = link.next_short(reading);
@@ -68,25 +65,33 @@ impl Link {
         let opcode = self.fragments.opcode(wanted);
         let mut head = [0; MAX_HEADER];
         let size = encode_header(&mut head, fin, opcode, None, content.len() as u64);
+        let is_small = content.len() <= GATHER_FRAME;
         let short = if served && self.is_followed(conn) {
-            let fits = content.len() <= GATHER_FRAME
-                && self.out.gather(&head, size, content, GATHER_TOTAL);
-            if !fits {
+            if !is_small || !self.out.gather(&head, size, content, GATHER_TOTAL) {
                 return None;
             }
             Short::Gathered
-        } else if self.out.is_free() && conn.is_ok() {
-            let head = &head[..size];
-            match self
-                .out
-                .write_frame(self.transport.as_mut()?, head, content)
-            {
-                Ok(taken) if taken == size + content.len() => Short::Sent,
-                Ok(taken) => return Some(Short::Begun(taken)),
-                Err(error) => return Some(Short::Failed(Errno::of(&error))),
-            }
         } else {
-            return None;
+            let transport = self.transport.as_mut().filter(|_| conn.is_ok())?;
+            let before = self.out.left();
+            let taken = if self.out.is_free() {
+                match self.out.write_frame(transport, &head[..size], content) {
+                    Ok(taken) => taken,
+                    Err(error) => return Some(Short::Failed(Errno::of(&error))),
+                }
+            } else if is_small {
+                let taken = self
+                    .out
+                    .write_last(transport, &head, size, content, GATHER_TOTAL);
+                self.stalled &= self.out.left() == before;
+                taken?
+            } else {
+                return None;
+            };
+            if taken < size + content.len() {
+                return Some(Short::Begun(taken));
+            }
+            Short::Sent
         };
         self.fragments.sent(opcode, fin);
         self.out.take_credit();
@@ -98,13 +103,34 @@ impl Link {
         if !self.flows() || self.must_pause() {
             return None;
         }
+        if self.ahead.is_empty() {
+            self.read_ahead(reading)?;
+        }
         let msg = self.whole_message(reading)?;
         reading.note(self);
         Some(msg)
     }
 
+    /// Reads into the loop's buffer, if that is here, between two frames.
+    #[inline(never)]
+    fn read_ahead(&mut self, reading: &mut Reading) -> Option<()> {
+        let may_read = !self.receiver.mid_frame() && !self.ahead.room().is_empty();
+        let transport = self.transport.as_mut().filter(|_| may_read)?;
+        match reading.read(transport, self.ahead.room()) {
+            Got::Item(n) => {
+                self.ahead.filled(n);
+                Some(())
+            }
+            unusual => {
+                reading.put_back(unusual);
+                None
+            }
+        }
+    }
+
     /// The next item, if it is a message that has come whole and that nothing is wrong with.
-    pub(super) fn whole_message(&mut self, reading: &mut Reading) -> Option<Owned<Msg>> {
+    #[inline(never)]
+    fn whole_message(&mut self, reading: &mut Reading) -> Option<Owned<Msg>> {
         let (size, rules) = (self.whole_ahead(), &reading.rules);
         let bytes = self.ahead.bytes();
         let whole = self.receiver.whole_message(bytes, size, rules)?;

@@ -73,7 +73,7 @@ impl Conn {
             closed: ready.has(Ready::CLOSED),
             drained: false,
             over: false,
-            more: false,
+            unusual: None,
             rounds: if lent { ROUNDS } else { SMALL_ROUNDS },
             spare: work.spare.take(),
             rules: this.rules(),

@@ -1,10 +1,11 @@
 //! The queue of an outbox: segments, written front to back.
 
 use std::collections::VecDeque;
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 
 use crate::api::conn::frame::Counting;
 use crate::engine::fork;
+use crate::transport::Transport;
 
 pub(super) struct Segment {
     pub(super) bytes: Vec<u8>,
@@ -89,6 +90,22 @@ impl Queue {
         }
         self.left += size;
         Some(&mut only.bytes)
+    }
+
+    /// One attempt to write the first segment, which is the only one.
+    pub(super) fn write_only(&self, transport: &mut Transport) -> io::Result<usize> {
+        let Some(only) = self.segments.front() else {
+            return Ok(0);
+        };
+        transport.write(&[IoSlice::new(&only.bytes[only.written..])])
+    }
+
+    /// Takes the last `size` bytes back, which [`Self::shared`] had room for.
+    pub(super) fn withdraw(&mut self, size: usize) {
+        if let Some(last) = self.segments.back_mut() {
+            last.bytes.truncate(last.bytes.len() - size);
+            self.left -= size;
+        }
     }
 
     /// Appends `size` bytes that `write` adds to a segment.
