@@ -19,7 +19,7 @@ if(NOT small_target)
   string(REGEX REPLACE ".*\nhost: ([^\n]+)\n.*" "\\1" small_target "${rustc_version}")
 endif()
 set(small_arguments -Zbuild-std=std,panic_unwind -Zbuild-std-features=optimize_for_size)
-set(small_rustflags "$ENV{RUSTFLAGS} -Cllvm-args=--inline-threshold=25")
+set(small_rustflags "$ENV{RUSTFLAGS} -Cllvm-args=--inline-threshold=10")
 check_c_source_compiles("
   #include <features.h>
   #if !defined __GLIBC__ || !__GLIBC_PREREQ (2, 36)
