@@ -211,7 +211,10 @@ impl Outbox {
         }
         let size = header + content.len();
         let queue = self.queue.as_deref_mut()?;
-        debug_assert!(queue.pong.is_none(), "a pong waits only while the kernel takes nothing");
+        debug_assert!(
+            queue.pong.is_none(),
+            "a pong waits only while the kernel takes nothing"
+        );
         let gathered = queue.left - size;
         let taken = queue.write_only(transport).unwrap_or(0);
         queue.withdraw(size);
