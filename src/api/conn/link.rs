@@ -187,7 +187,7 @@ impl Link {
         is_known || is_possible && self.finds_item_ahead()
     }
 
-    /// The same, by looking for it.
+    /// The same, by looking for it. Not inlined: hardly a message of a batch needs it.
     #[inline(never)]
     fn finds_item_ahead(&self) -> bool {
         matches!(self.phase, Phase::Open) && self.whole_ahead() > 0 || self.items_ahead(1) > 0

@@ -111,7 +111,7 @@ impl Link {
         Some(msg)
     }
 
-    /// Reads into the loop's buffer, if that is here, between two frames.
+    /// Reads into the loop's buffer, if that is here, between two frames. Not inlined: once in a batch.
     #[inline(never)]
     fn read_ahead(&mut self, reading: &mut Reading) -> Option<()> {
         let may_read = !self.receiver.mid_frame() && !self.ahead.room().is_empty();
@@ -128,7 +128,8 @@ impl Link {
         }
     }
 
-    /// The next item, if it is a message that has come whole and that nothing is wrong with.
+    /// The next item, if it is a message that has come whole and that nothing is wrong with. Not inlined,
+    /// which would make the library larger.
     #[inline(never)]
     fn whole_message(&mut self, reading: &mut Reading) -> Option<Owned<Msg>> {
         let (size, rules) = (self.whole_ahead(), &reading.rules);

@@ -27,6 +27,7 @@ impl<P: Payload> Receiver<P> {
         self.stage == Stage::Data && self.frame.compressed && self.inflater_holds()
     }
 
+    /// Not inlined: without compression it isn't reached, and many ask.
     #[inline(never)]
     fn inflater_holds(&self) -> bool {
         let has_more = |inflater: &Inflater| self.frame.remaining == 0 || !inflater.is_dry();
