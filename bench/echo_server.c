@@ -1,9 +1,10 @@
 /*
  * echo_server.c - what is measured: an echo server on the library's public API.
  *
- *   echo_server [--sink] [--direct] [--threads N] [--tls CERTIFICATE KEY] [PORT]
+ *   echo_server [--sink | --push N SIZE] [--direct] [--threads N] [--tls CERTIFICATE KEY] [PORT]
  *
- * Sends every message back as it came; with --sink it only takes them. With --direct it has no loop
+ * Sends every message back as it came; with --sink it only takes them, with --push it answers each
+ * with the same N messages of SIZE bytes. With --direct it has no loop
  * of the library's: it serves one connection after another, with a poll and a nopoll_conn_get_msg
  * per message. With --threads it runs N contexts, each with a loop of its own, on the same port.
  * Default settings otherwise. Prints "port N" once it listens.
@@ -17,14 +18,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "burst.h"
+
 struct settings {
   int sink;
+  struct burst *burst;
   int direct;
   int threads;
   const char *certificate;
   const char *key;
   const char *port;
 };
+
+static void push (noPollConn *conn, const struct burst *burst)
+{
+  int i;
+
+  for (i = 0; i < burst->count; i++)
+    nopoll_conn_send_binary (conn, burst_payload (burst, i), burst->size);
+}
 
 static void on_msg (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr data)
 {
@@ -34,6 +46,10 @@ static void on_msg (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr 
 
   if (settings->sink)
     return;
+  if (settings->burst != NULL) {
+    push (conn, settings->burst);
+    return;
+  }
   if (nopoll_msg_opcode (msg) == NOPOLL_TEXT_FRAME)
     nopoll_conn_send_text (conn, payload, size);
   else
@@ -104,7 +120,7 @@ static void *run (void *ctx)
 
 int main (int argc, char **argv)
 {
-  static struct settings settings = { 0, 0, 1, NULL, NULL, "0" };
+  static struct settings settings = { 0, NULL, 0, 1, NULL, NULL, "0" };
   char port[16];
   noPollConn *listener;
   noPollCtx *ctx;
@@ -114,7 +130,10 @@ int main (int argc, char **argv)
   for (i = 1; i < argc; i++) {
     if (strcmp (argv[i], "--sink") == 0)
       settings.sink = 1;
-    else if (strcmp (argv[i], "--direct") == 0)
+    else if (strcmp (argv[i], "--push") == 0 && i + 2 < argc) {
+      settings.burst = burst_new (atoi (argv[i + 1]), atol (argv[i + 2]));
+      i += 2;
+    } else if (strcmp (argv[i], "--direct") == 0)
       settings.direct = 1;
     else if (strcmp (argv[i], "--threads") == 0 && i + 1 < argc)
       settings.threads = atoi (argv[++i]);

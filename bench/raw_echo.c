@@ -1,9 +1,10 @@
 /*
  * raw_echo.c - the limit: an epoll server that looks at no byte it moves.
  *
- *   raw_echo [--sink | --setup] [--tls CERTIFICATE KEY] [PORT]
+ *   raw_echo [--sink | --push N SIZE | --setup] [--tls CERTIFICATE KEY] [PORT]
  *
- * Sends back what it receives; with --sink it only takes it. With --setup it answers the first
+ * Sends back what it receives; with --sink it only takes it. With --push it answers every 14 bytes (a
+ * small frame) with frames laid out beforehand, in one piece. With --setup it answers the first
  * bytes of a connection with a canned 101 and the next ones with a canned close frame, and closes:
  * what a WebSocket server exchanges for a connection that is set up and closed. Prints "port N".
  */
@@ -21,15 +22,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "burst.h"
+
 #define ROOM (64 * 1024)
 #define EVENTS 1024
+#define REQUEST 14
 
 static const char RESPONSE[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
                                "Connection: Upgrade\r\n"
                                "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 static const char CLOSE[] = "\x88\x02\x03\xe8";
 
-enum mode { ECHO, SINK, SETUP };
+enum mode { ECHO, SINK, PUSH, SETUP };
 
 struct conn {
   int fd;
@@ -38,9 +42,14 @@ struct conn {
   /* What the peer has not taken yet; while there is some, nothing is read. */
   char *rest;
   size_t from, to;
+  /* PUSH: bytes received of the next request, bytes of bursts to be sent, position in the burst. */
+  size_t asked, owed, at;
 };
 
 static char buffer[ROOM];
+/* PUSH: the frames that answer a request. */
+static char *burst;
+static size_t burst_size;
 
 static void fail (const char *what)
 {
@@ -104,6 +113,39 @@ static int answer (struct conn *conn, const char *bytes, size_t size)
   return 1;
 }
 
+/* Lays out the frames, without masks. */
+static void lay_out (int count, long size)
+{
+  int header = size < 126 ? 2 : size < 65536 ? 4 : 10, i, j;
+  struct burst *laid = burst_new_with_room (count, size, header);
+
+  for (i = 0; i < count; i++) {
+    unsigned char *frame = (unsigned char *) burst_payload (laid, i) - header;
+
+    frame[0] = 0x82;
+    frame[1] = header == 2 ? size : header == 4 ? 126 : 127;
+    for (j = 2; j < header; j++)
+      frame[j] = size >> 8 * (header - 1 - j);
+  }
+  burst = laid->bytes;
+  burst_size = count * (header + size);
+}
+
+/* Sends the bursts that have been asked for, as far as the peer takes them; 0 when it is over. */
+static int push (struct conn *conn)
+{
+  while (conn->owed > 0) {
+    size_t rest = burst_size - conn->at;
+    ssize_t n = put (conn, burst + conn->at, rest < conn->owed ? rest : conn->owed);
+
+    if (n <= 0)
+      return n < 0 && errno == EAGAIN;
+    conn->owed -= n;
+    conn->at = (conn->at + n) % burst_size;
+  }
+  return 1;
+}
+
 /* Serves a readable or writable connection; 0 when it is over. */
 static int serve (struct conn *conn, enum mode mode)
 {
@@ -112,11 +154,21 @@ static int serve (struct conn *conn, enum mode mode)
 
     if (!flush (conn))
       return 1;
+    if (!push (conn))
+      return 0;
+    if (conn->owed > 0)
+      return 1;
     n = get (conn);
     if (n <= 0)
       return n < 0 && errno == EAGAIN;
     if (mode == ECHO && !answer (conn, buffer, n))
       return 0;
+    if (mode == PUSH) {
+      conn->asked += n;
+      conn->owed = conn->asked / REQUEST * burst_size;
+      conn->asked %= REQUEST;
+      continue;
+    }
     if (mode == SETUP) {
       if (conn->answered++)
         return answer (conn, CLOSE, sizeof CLOSE - 1) & 0;
@@ -172,7 +224,11 @@ int main (int argc, char **argv)
   for (i = 1; i < argc; i++) {
     if (strcmp (argv[i], "--sink") == 0)
       mode = SINK;
-    else if (strcmp (argv[i], "--setup") == 0)
+    else if (strcmp (argv[i], "--push") == 0 && i + 2 < argc) {
+      mode = PUSH;
+      lay_out (atoi (argv[i + 1]), atol (argv[i + 2]));
+      i += 2;
+    } else if (strcmp (argv[i], "--setup") == 0)
       mode = SETUP;
     else if (strcmp (argv[i], "--tls") == 0 && i + 2 < argc) {
       tls = tls_context (argv[i + 1], argv[i + 2]);

@@ -22,7 +22,9 @@ import measure
 import report
 import summary
 
-# Each workload: (id, text, load command, raw server's arguments, our server's, peers?, target)
+# Each workload: (id, text, load command, options, peers?, target). Options: "tls", the arguments of every
+# server ("servers"), those of the raw one alone ("raw").
+SINK = {"servers": ["--sink"]}
 WORKLOADS = [
     ("P1", "20 B, 100 connections, one in flight", "echo --connections 100 --size 20", {}, True, 0.97),
     ("P1", "20 B text, 100 connections, one in flight", "echo --connections 100 --size 20 --text", {}, True, 0.97),
@@ -38,10 +40,14 @@ WORKLOADS = [
     ("P5", "TLS 1.3, 512 B, 100 connections", "echo --connections 100 --size 512 --tls", {"tls": True}, False, 0.95),
     ("P5", "TLS 1.3, 512 B text, 100 connections", "echo --connections 100 --size 512 --text --tls", {"tls": True}, False, 0.95),
     ("P6", "set up and closed, 50 at a time", "setup --connections 50", {"raw": ["--setup"]}, False, 0.90),
-    ("one way", "100 B, 50 connections, client to server", "sink --connections 50",
-     {"raw": ["--sink"], "ours": ["--sink"]}, False, None),
-    ("one way", "64 KB, 4 connections, client to server", "sink --connections 4 --size 65536",
-     {"raw": ["--sink"], "ours": ["--sink"]}, False, None),
+    ("one way", "100 B, 50 connections, to the server", "sink --connections 50", SINK, True, None),
+    ("one way", "100 B text, 50 connections, to the server", "sink --connections 50 --text", SINK, True, None),
+    ("one way", "64 KB, 4 connections, to the server", "sink --connections 4 --size 65536", SINK, True, None),
+    ("one way", "64 KB text, 4 connections, to the server", "sink --connections 4 --size 65536 --text", SINK, True, None),
+    ("one way", "100 B, 50 connections, to the client", "push --connections 50 --depth 2 --burst 64",
+     {"servers": ["--push", "64", "100"]}, True, None),
+    ("one way", "64 KB, 4 connections, to the client", "push --connections 4 --depth 2 --burst 16 --size 65536",
+     {"servers": ["--push", "16", "65536"]}, True, None),
 ]
 
 
@@ -53,11 +59,11 @@ def compare(workload, programs, args):
     """One workload on every server, interleaved. Ratios are those of a round, whose servers take turns
     within seconds: a machine that others use, too, goes on changing its speed. Medians, and their spread."""
     row, text, command, options, with_peers, target = workload
-    tls = programs.tls_arguments() if options.get("tls") else []
-    servers = {"raw": measure.Server([programs.raw, *options.get("raw", []), *tls]),
-               "nopoll": measure.Server([programs.echo, *options.get("ours", []), *tls])}
+    arguments = [*options.get("servers", []), *(programs.tls_arguments() if options.get("tls") else [])]
+    servers = {"raw": measure.Server([programs.raw, *options.get("raw", []), *arguments]),
+               "nopoll": measure.Server([programs.echo, *arguments])}
     if with_peers:
-        servers |= {name: measure.Server([path]) for name, path in programs.peers.items()}
+        servers |= {name: measure.Server([path, *arguments]) for name, path in programs.peers.items()}
     results = {name: [] for name in servers}
     try:
         for turn in range(args.rounds):

@@ -1,4 +1,5 @@
-//! Echoes: `depth` messages in flight on every connection, each reply checked.
+//! Echoes: `depth` messages in flight on every connection, each reply checked. A reply may be a burst
+//! of messages, which is only compared.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use mio::{Events, Poll};
 use crate::handshake;
 use crate::idle;
 use crate::latency::Latency;
-use crate::options::Options;
+use crate::options::{Command, Options};
 use crate::script::Script;
 use crate::stream::{Connector, Stream};
 
@@ -40,7 +41,7 @@ pub fn run(options: &Options) -> io::Result<()> {
     let script = Script::new(options);
     let load = Load {
         depth: options.depth as u64,
-        canned: options.canned,
+        canned: options.canned || options.command == Command::Push,
     };
     let connector = Connector::new(options.port, options.tls)?;
     let mut poll = Poll::new()?;
@@ -90,16 +91,20 @@ pub fn run(options: &Options) -> io::Result<()> {
         }
     };
     drop(quiet);
-    let rate = (messages - before) as f64 / (ended - begun).as_secs_f64();
-    println!(
-        "{{\"rate\": {rate:.1}, \"total\": {messages}, \"mb_per_s\": {:.2}, \
-         \"p50_us\": {:.1}, \"p90_us\": {:.1}, \"p99_us\": {:.1}, \"p99_9_us\": {:.1}}}",
+    let burst = options.burst as u64;
+    let rate = (burst * (messages - before)) as f64 / (ended - begun).as_secs_f64();
+    print!(
+        "{{\"rate\": {rate:.1}, \"total\": {}, \"mb_per_s\": {:.2}",
+        burst * messages,
         rate * options.size as f64 / 1e6,
-        latency.percentile(50.0),
-        latency.percentile(90.0),
-        latency.percentile(99.0),
-        latency.percentile(99.9),
     );
+    // Of a burst there is none that would say anything of a message.
+    if burst == 1 {
+        for (name, percent) in [("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99_9", 99.9)] {
+            print!(", \"{name}_us\": {:.1}", latency.percentile(percent));
+        }
+    }
+    println!("}}");
     Ok(())
 }
 

@@ -4,7 +4,8 @@
 //! | command | measures |
 //! |---|---|
 //! | `echo` | messages per second and their latency, `--depth` of them in flight per connection |
-//! | `sink` | bytes per second in one direction |
+//! | `sink` | messages per second to the server |
+//! | `push` | messages per second from the server, which answers each request with `--burst` of them |
 //! | `setup` | connections set up and closed per second |
 //! | `idle` | nothing: opens connections and holds them until its input ends |
 //!
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> io::Result<()> {
     match options.command {
-        Command::Echo => echo::run(options),
+        Command::Echo | Command::Push => echo::run(options),
         Command::Sink => sink::run(options),
         Command::Setup => setup::run(options),
         Command::Idle => idle::run(options),

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 pub const USAGE: &str = "\
-usage: load echo|sink|setup|idle [OPTION]... PORT
+usage: load echo|sink|push|setup|idle [OPTION]... PORT
 
   --connections N  how many at once (50)
-  --depth N        messages in flight per connection (1)
+  --depth N        messages in flight per connection (1); push: requests
+  --burst N        push: messages that answer a request (64)
   --size BYTES     of a message (100)
   --text           text messages, of several scripts; otherwise binary ones
   --canned         send frames that were built beforehand and only compare what comes back;
@@ -20,6 +21,7 @@ usage: load echo|sink|setup|idle [OPTION]... PORT
 pub enum Command {
     Echo,
     Sink,
+    Push,
     Setup,
     Idle,
 }
@@ -30,6 +32,7 @@ pub struct Options {
     pub port: u16,
     pub connections: usize,
     pub depth: usize,
+    pub burst: usize,
     pub size: usize,
     pub text: bool,
     pub canned: bool,
@@ -44,6 +47,7 @@ impl Options {
         let command = match arguments.next().as_deref() {
             Some("echo") => Command::Echo,
             Some("sink") => Command::Sink,
+            Some("push") => Command::Push,
             Some("setup") => Command::Setup,
             Some("idle") => Command::Idle,
             other => return Err(format!("no command: {other:?}")),
@@ -53,6 +57,7 @@ impl Options {
             port: 0,
             connections: 50,
             depth: 1,
+            burst: if command == Command::Push { 64 } else { 1 },
             size: 100,
             text: false,
             canned: false,
@@ -70,6 +75,7 @@ impl Options {
             match argument.as_str() {
                 "--connections" => options.connections = number(&value()?)?,
                 "--depth" => options.depth = number(&value()?)?,
+                "--burst" => options.burst = number(&value()?)?,
                 "--size" => options.size = number(&value()?)?,
                 "--text" => options.text = true,
                 "--canned" => options.canned = true,

@@ -3,7 +3,7 @@
 //! Both are rings of messages of one size, each with its own contents and masking key, so that a
 //! reply that is late, lost or changed can't pass for another one.
 
-use crate::options::Options;
+use crate::options::{Command, Options};
 use crate::text::text;
 
 /// A ring of equally long records, laid out twice, so that any run of up to the ring's length is
@@ -65,6 +65,28 @@ const RING_BYTES: usize = 4 * 1024 * 1024;
 
 impl Script {
     pub fn new(options: &Options) -> Self {
+        match options.command {
+            Command::Push => Self::push(options),
+            _ => Self::echo(options),
+        }
+    }
+
+    /// Short requests; what answers each is one record of many messages, laid out by the server.
+    fn push(options: &Options) -> Self {
+        let request = frame(0x82, Some(key(0)), b"go ahead");
+        let burst: Vec<_> = (0..options.burst)
+            .map(|i| frame(0x82, None, &binary(i, options.size)))
+            .collect();
+        Self {
+            requests: Ring::new(&[request]),
+            replies: Ring::new(&[burst.concat()]),
+            messages: Vec::new(),
+            first: 0x82,
+            raw: options.raw,
+        }
+    }
+
+    fn echo(options: &Options) -> Self {
         let count = (RING_BYTES / options.size.max(1)).clamp(1, MESSAGES);
         let messages: Vec<_> = (0..count)
             .map(|i| {

@@ -27,7 +27,7 @@ pub fn run(options: &Options) -> io::Result<()> {
     let warm = Instant::now() + options.warm_up();
     let end = warm + options.duration;
     let mut measured = None;
-    let mut bytes = 0;
+    let (mut bytes, mut before) = (0, 0);
     let mut events = Events::with_capacity(1024);
     // Events come once: who has not been refused a byte since is asked again without one.
     let mut ready: Vec<usize> = Vec::new();
@@ -45,7 +45,7 @@ pub fn run(options: &Options) -> io::Result<()> {
         }
         if measured.is_none() && now >= warm {
             measured = Some(now);
-            bytes = 0;
+            before = bytes;
         }
         if let Some(begun) = measured.filter(|_| now >= end) {
             break (begun, now);
@@ -69,11 +69,12 @@ pub fn run(options: &Options) -> io::Result<()> {
         }
         ready.retain(|i| !blocked.contains(i));
     };
-    let seconds = (ended - begun).as_secs_f64();
-    let rate = bytes as f64 / script.requests.record() as f64 / seconds;
+    let record = script.requests.record();
+    let rate = (bytes - before) as f64 / record as f64 / (ended - begun).as_secs_f64();
     println!(
-        "{{\"rate\": {rate:.1}, \"mb_per_s\": {:.2}}}",
-        bytes as f64 / seconds / 1e6
+        "{{\"rate\": {rate:.1}, \"total\": {}, \"mb_per_s\": {:.2}}}",
+        bytes / record,
+        rate * options.size as f64 / 1e6
     );
     Ok(())
 }
