@@ -1,10 +1,11 @@
 /*
  * echo_server.c - what is measured: an echo server on the library's public API.
  *
- *   echo_server [--sink | --push N SIZE] [--direct] [--threads N] [--tls CERTIFICATE KEY] [PORT]
+ *   echo_server [--sink | --push N SIZE [--cork]] [--direct] [--threads N]
+ *               [--tls CERTIFICATE KEY] [PORT]
  *
  * Sends every message back as it came; with --sink it only takes them, with --push it answers each
- * with the same N messages of SIZE bytes. With --direct it has no loop
+ * with the same N messages of SIZE bytes, with --cork in one piece. With --direct it has no loop
  * of the library's: it serves one connection after another, with a poll and a nopoll_conn_get_msg
  * per message. With --threads it runs N contexts, each with a loop of its own, on the same port.
  * Default settings otherwise. Prints "port N" once it listens.
@@ -23,6 +24,7 @@
 struct settings {
   int sink;
   struct burst *burst;
+  int cork;
   int direct;
   int threads;
   const char *certificate;
@@ -30,10 +32,12 @@ struct settings {
   const char *port;
 };
 
-static void push (noPollConn *conn, const struct burst *burst)
+static void push (noPollConn *conn, const struct burst *burst, int cork)
 {
   int i;
 
+  if (cork)
+    nopoll_conn_cork (conn, nopoll_true);
   for (i = 0; i < burst->count; i++)
     nopoll_conn_send_binary (conn, burst_payload (burst, i), burst->size);
 }
@@ -47,7 +51,7 @@ static void on_msg (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr 
   if (settings->sink)
     return;
   if (settings->burst != NULL) {
-    push (conn, settings->burst);
+    push (conn, settings->burst, settings->cork);
     return;
   }
   if (nopoll_msg_opcode (msg) == NOPOLL_TEXT_FRAME)
@@ -120,7 +124,7 @@ static void *run (void *ctx)
 
 int main (int argc, char **argv)
 {
-  static struct settings settings = { 0, NULL, 0, 1, NULL, NULL, "0" };
+  static struct settings settings = { 0, NULL, 0, 0, 1, NULL, NULL, "0" };
   char port[16];
   noPollConn *listener;
   noPollCtx *ctx;
@@ -133,7 +137,9 @@ int main (int argc, char **argv)
     else if (strcmp (argv[i], "--push") == 0 && i + 2 < argc) {
       settings.burst = burst_new (atoi (argv[i + 1]), atol (argv[i + 2]));
       i += 2;
-    } else if (strcmp (argv[i], "--direct") == 0)
+    } else if (strcmp (argv[i], "--cork") == 0)
+      settings.cork = 1;
+    else if (strcmp (argv[i], "--direct") == 0)
       settings.direct = 1;
     else if (strcmp (argv[i], "--threads") == 0 && i + 1 < argc)
       settings.threads = atoi (argv[++i]);

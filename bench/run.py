@@ -23,8 +23,9 @@ import report
 import summary
 
 # Each workload: (id, text, load command, options, peers?, target). Options: "tls", the arguments of every
-# server ("servers"), those of the raw one alone ("raw").
+# server ("servers"), those of the raw one alone ("raw"), those of ours ("ours").
 SINK = {"servers": ["--sink"]}
+PUSH_SMALL = "push --connections 50 --depth 2 --burst 64"
 WORKLOADS = [
     ("P1", "20 B, 100 connections, one in flight", "echo --connections 100 --size 20", {}, True, 0.97),
     ("P1", "20 B text, 100 connections, one in flight", "echo --connections 100 --size 20 --text", {}, True, 0.97),
@@ -44,8 +45,9 @@ WORKLOADS = [
     ("one way", "100 B text, 50 connections, to the server", "sink --connections 50 --text", SINK, True, None),
     ("one way", "64 KB, 4 connections, to the server", "sink --connections 4 --size 65536", SINK, True, None),
     ("one way", "64 KB text, 4 connections, to the server", "sink --connections 4 --size 65536 --text", SINK, True, None),
-    ("one way", "100 B, 50 connections, to the client", "push --connections 50 --depth 2 --burst 64",
-     {"servers": ["--push", "64", "100"]}, True, None),
+    ("one way", "100 B, 50 connections, to the client", PUSH_SMALL, {"servers": ["--push", "64", "100"]}, True, None),
+    ("one way", "the same, with nopoll_conn_cork", PUSH_SMALL,
+     {"servers": ["--push", "64", "100"], "ours": ["--cork"]}, False, None),
     ("one way", "64 KB, 4 connections, to the client", "push --connections 4 --depth 2 --burst 16 --size 65536",
      {"servers": ["--push", "16", "65536"]}, True, None),
 ]
@@ -61,7 +63,7 @@ def compare(workload, programs, args):
     row, text, command, options, with_peers, target = workload
     arguments = [*options.get("servers", []), *(programs.tls_arguments() if options.get("tls") else [])]
     servers = {"raw": measure.Server([programs.raw, *options.get("raw", []), *arguments]),
-               "nopoll": measure.Server([programs.echo, *arguments])}
+               "nopoll": measure.Server([programs.echo, *options.get("ours", []), *arguments])}
     if with_peers:
         servers |= {name: measure.Server([path, *arguments]) for name, path in programs.peers.items()}
     results = {name: [] for name in servers}

@@ -1756,6 +1756,22 @@ void nopoll_conn_opts_set_max_pending(noPollConnOpts *opts, long bytes);
 void nopoll_ctx_set_coalescing(noPollCtx *ctx, nopoll_bool enable);
 
 /**
+ * For a handler that answers a message with many: with true, frames of up to 4 KiB that it sends to its
+ * own connection wait for one another, 64 KiB in all, and leave in one piece: as soon as that is full,
+ * with false, or when the handler returns, whichever is first. The result of a send is the same as
+ * ever. Calls that read or wait write what is there first; where the handler waits, the next handler of
+ * the connection ends it, too.
+ *
+ * Without, each of them is written at once, but for those that `nopoll_ctx_set_coalescing` tells of.
+ *
+ * Returns 1 if it is so from now on. Returns 0, and changes nothing, for NULL, a closed connection,
+ * outside of the handlers that a wait (`nopoll_loop_wait`) runs for this very connection on this
+ * thread, and, with true, where coalescing is off.
+ */
+nopoll_bool nopoll_conn_cork(noPollConn *conn,
+                             nopoll_bool enable);
+
+/**
  * With true, the default, the loop reads as much as there is. With false it takes one frame at a
  * time from the socket. Calls outside the loop always do the latter.
  */

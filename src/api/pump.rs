@@ -46,8 +46,10 @@ pub(crate) fn finish(ctx: &Arc<Ctx>, conn: &Arc<Conn>) {
     }
     turn(ctx, conn, nested, || {
         while conn.has_items_ahead() && !ctx.looping.stopped() {
-            if receive_one(ctx, conn, &mut How::Ahead) == Step::Over {
-                break;
+            match receive_one(conn, &mut How::Ahead) {
+                Next::Message(msg) => deliver(ctx, conn, &msg),
+                Next::Control => {}
+                Next::Nothing => break,
             }
         }
         Conn::flush_backlog(conn);
@@ -103,17 +105,18 @@ fn receive_batch(ctx: &Arc<Ctx>, conn: &Arc<Conn>, reading: &mut Reading) {
         if ctx.looping.stopped() && !one_more && !conn.control_is_next() {
             return;
         }
-        let step = if let Some(msg) = conn.receive_short(reading) {
-            deliver(ctx, conn, &msg);
-            reading.spare = Msg::recycle(msg);
-            Step::Message
-        } else {
-            receive_one(ctx, conn, &mut How::Loop(reading))
+        let item = match conn.receive_short(reading) {
+            Some(msg) => Next::Message(msg),
+            None => receive_one(conn, &mut How::Loop(reading)),
         };
-        match step {
-            Step::Message => one_more = false,
-            Step::Control => {}
-            Step::Over => return,
+        match item {
+            Next::Message(msg) => {
+                deliver(ctx, conn, &msg);
+                reading.spare = Msg::recycle(msg);
+                one_more = false;
+            }
+            Next::Control => {}
+            Next::Nothing => return,
         }
         if reading.over {
             return;
@@ -121,18 +124,18 @@ fn receive_batch(ctx: &Arc<Ctx>, conn: &Arc<Conn>, reading: &mut Reading) {
     }
 }
 
-/// What one item was.
-#[derive(PartialEq, Eq)]
-enum Step {
-    Message,
+/// What came next. In registers, as it is handed on with every message.
+enum Next {
+    Message(Owned<Msg>),
+    /// Dealt with.
     Control,
-    /// The last one, or none.
-    Over,
+    /// For now, or for ever.
+    Nothing,
 }
 
 /// Not inlined: what comes by the short way isn't to go around it.
 #[inline(never)]
-fn receive_one(ctx: &Arc<Ctx>, conn: &Arc<Conn>, how: &mut How<'_>) -> Step {
+fn receive_one(conn: &Arc<Conn>, how: &mut How<'_>) -> Next {
     let rules = match how {
         How::Loop(reading) => {
             reading.update_rules(conn);
@@ -141,15 +144,9 @@ fn receive_one(ctx: &Arc<Ctx>, conn: &Arc<Conn>, how: &mut How<'_>) -> Step {
         How::Direct | How::Ahead => conn.rules(),
     };
     match Conn::receive(conn, how, &rules) {
-        Received::Message(msg) => {
-            deliver(ctx, conn, &msg);
-            if let How::Loop(reading) = how {
-                reading.spare = Msg::recycle(msg);
-            }
-            Step::Message
-        }
-        Received::Control => Step::Control,
-        Received::Blocked | Received::Dead(_) => Step::Over,
+        Received::Message(msg) => Next::Message(msg),
+        Received::Control => Next::Control,
+        Received::Blocked | Received::Dead(_) => Next::Nothing,
     }
 }
 

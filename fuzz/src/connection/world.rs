@@ -498,6 +498,9 @@ impl World {
                     self.incomparable.set(true);
                     nopoll_conn_set_on_msg(self.conn, None, ptr::null_mut());
                 }
+                6 => {
+                    nopoll_conn_cork(self.conn, on);
+                }
                 _ if self.is_ok() => {
                     nopoll_conn_set_sock_block(self.fd, on);
                 }

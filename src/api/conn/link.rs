@@ -132,6 +132,8 @@ pub(crate) struct Link {
     pub(crate) stalled: bool,
     /// The loop stopped reading until the backlog has shrunk.
     pub(crate) paused: bool,
+    /// A handler of the turn at hand has its frames wait for one another.
+    pub(super) corked: bool,
 }
 
 /// Reads straight into a message from this size on; smaller ones share a read.
@@ -158,6 +160,7 @@ impl Link {
             replied: false,
             stalled: false,
             paused: false,
+            corked: false,
         }
     }
 

@@ -51,6 +51,24 @@ impl Conn {
         left
     }
 
+    /// Has the frames of a handler wait for one another, until the turn's end at the latest, or no longer:
+    /// then one attempt is made to write, unless more of the batch follows. False, and nothing is done,
+    /// where the loop isn't serving the connection, or gathers nothing.
+    pub fn cork(this: &Arc<Self>, on: bool) -> bool {
+        if !this.is_served_here() || !this.is_ok() {
+            return false;
+        }
+        let followed = {
+            let mut link = this.link.lock();
+            link.corked = on;
+            link.is_followed(this)
+        };
+        if !followed {
+            Self::flush_backlog(this);
+        }
+        followed || !on
+    }
+
     /// The same, counting what is left.
     pub(crate) fn push_backlog(this: &Arc<Self>, unsent: &mut Unsent) {
         if !Self::flush_backlog(this) {
@@ -211,7 +229,7 @@ impl super::link::Link {
     /// Whether backlog is in the way of the program's next frame.
     fn backlog_refuses(&self, conn: &Conn) -> bool {
         if !socket::is_blocking(conn.descriptor()) {
-            return !(conn.is_served_here() && self.has_item_ahead());
+            return !(conn.is_served_here() && self.is_followed(conn));
         }
         dispatch::inside(conn.ctx()) && (self.stalled || self.out.left() > conn.max_pending())
     }

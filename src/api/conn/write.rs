@@ -451,10 +451,11 @@ impl Link {
         }
     }
 
-    /// Whether the batch of the loop that serves it goes on, so that frames may wait for the end of it.
+    /// Whether the batch of the loop that serves it goes on, or its handler says that more comes, so that
+    /// frames may wait for the end of that.
     #[inline]
     pub(super) fn is_followed(&self, conn: &Conn) -> bool {
-        self.has_item_ahead() && conn.ctx().settings.coalescing()
+        (self.has_item_ahead() || self.corked) && conn.ctx().settings.coalescing()
     }
 
     /// Whether this frame may, if any.

@@ -5,6 +5,7 @@ use std::ffi::{c_int, c_long};
 
 use crate::abi::types::{noPollConn, noPollConnOpts, noPollCtx, nopoll_bool};
 use crate::api::compression::{Compression, OutOfRange};
+use crate::api::opts::Settings;
 use crate::api::{Conn, Ctx};
 use crate::ffi::boundary::boundary;
 use crate::ffi::convert::{Handle, ask};
@@ -12,7 +13,10 @@ use crate::ffi::opts::edit;
 
 type Outcome = Result<(), OutOfRange>;
 
-unsafe fn on_ctx(ctx: *mut noPollCtx, change: impl FnOnce(&mut Compression) -> Outcome) {
+// Neither of these two is inlined, nor made for each change anew: none is worth a copy.
+
+#[inline(never)]
+unsafe fn on_ctx(ctx: *mut noPollCtx, change: &dyn Fn(&mut Compression) -> Outcome) {
     boundary((), || {
         // SAFETY: the callers' `ctx` is a handle.
         Ctx::set_compression(&unsafe { Ctx::retain(ctx) }?, change);
@@ -20,13 +24,14 @@ unsafe fn on_ctx(ctx: *mut noPollCtx, change: impl FnOnce(&mut Compression) -> O
     });
 }
 
-unsafe fn on_opts(opts: *mut noPollConnOpts, change: impl FnOnce(&mut Compression) -> Outcome) {
-    let change = |compression: &mut Compression| {
+#[inline(never)]
+unsafe fn on_opts(opts: *mut noPollConnOpts, change: &dyn Fn(&mut Compression) -> Outcome) {
+    let change = |settings: &mut Settings| {
         // Options have nowhere to log to.
-        let _ = change(compression);
+        let _ = change(&mut settings.compression);
     };
     // SAFETY: the callers' `opts` is a handle.
-    unsafe { edit(opts, |settings| change(&mut settings.compression)) }
+    unsafe { edit(opts, change) }
 }
 
 /// With true, connections compress their messages if the peer can do so, too (permessage-deflate,
@@ -52,7 +57,7 @@ unsafe fn on_opts(opts: *mut noPollConnOpts, change: impl FnOnce(&mut Compressio
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nopoll_ctx_set_compression(ctx: *mut noPollCtx, enable: nopoll_bool) {
     // SAFETY: as this function demands.
-    unsafe { on_ctx(ctx, |compression| compression.set_enabled(enable != 0)) }
+    unsafe { on_ctx(ctx, &|compression| compression.set_enabled(enable != 0)) }
 }
 
 /// As `nopoll_ctx_set_compression`, for the connections made with these options.
@@ -65,7 +70,7 @@ pub unsafe extern "C" fn nopoll_conn_opts_set_compression(
     enable: nopoll_bool,
 ) {
     // SAFETY: as this function demands.
-    unsafe { on_opts(opts, |compression| compression.set_enabled(enable != 0)) }
+    unsafe { on_opts(opts, &|compression| compression.set_enabled(enable != 0)) }
 }
 
 /// Sets how hard messages are compressed, from 1 (fast) to 9 (small); 3 is the default. Other
@@ -76,7 +81,7 @@ pub unsafe extern "C" fn nopoll_conn_opts_set_compression(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nopoll_ctx_set_compression_level(ctx: *mut noPollCtx, level: c_int) {
     // SAFETY: as this function demands.
-    unsafe { on_ctx(ctx, |compression| compression.set_level(level)) }
+    unsafe { on_ctx(ctx, &|compression| compression.set_level(level)) }
 }
 
 /// As `nopoll_ctx_set_compression_level`, for the connections made with these options. Other values
@@ -90,7 +95,7 @@ pub unsafe extern "C" fn nopoll_conn_opts_set_compression_level(
     level: c_int,
 ) {
     // SAFETY: as this function demands.
-    unsafe { on_opts(opts, |compression| compression.set_level(level)) }
+    unsafe { on_opts(opts, &|compression| compression.set_level(level)) }
 }
 
 /// Sets from how many bytes on messages are compressed; 64 is the default. Of a fragmented message,
@@ -102,7 +107,7 @@ pub unsafe extern "C" fn nopoll_conn_opts_set_compression_level(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nopoll_ctx_set_compression_threshold(ctx: *mut noPollCtx, bytes: c_long) {
     // SAFETY: as this function demands.
-    unsafe { on_ctx(ctx, |compression| compression.set_threshold(bytes)) }
+    unsafe { on_ctx(ctx, &|compression| compression.set_threshold(bytes)) }
 }
 
 /// As `nopoll_ctx_set_compression_threshold`, for the connections made with these options. Other
@@ -116,7 +121,7 @@ pub unsafe extern "C" fn nopoll_conn_opts_set_compression_threshold(
     bytes: c_long,
 ) {
     // SAFETY: as this function demands.
-    unsafe { on_opts(opts, |compression| compression.set_threshold(bytes)) }
+    unsafe { on_opts(opts, &|compression| compression.set_threshold(bytes)) }
 }
 
 /// Sets how far back compressed data may refer, as the logarithm of a number of bytes: from 9 (512
@@ -140,7 +145,7 @@ pub unsafe extern "C" fn nopoll_ctx_set_compression_window_bits(
 ) {
     // SAFETY: as this function demands.
     unsafe {
-        on_ctx(ctx, |compression| {
+        on_ctx(ctx, &|compression| {
             compression.set_window_bits(send_bits, receive_bits)
         })
     }
@@ -159,7 +164,7 @@ pub unsafe extern "C" fn nopoll_conn_opts_set_compression_window_bits(
 ) {
     // SAFETY: as this function demands.
     unsafe {
-        on_opts(opts, |compression| {
+        on_opts(opts, &|compression| {
             compression.set_window_bits(send_bits, receive_bits)
         })
     }
@@ -182,7 +187,7 @@ pub unsafe extern "C" fn nopoll_ctx_set_compression_context_takeover(
 ) {
     // SAFETY: as this function demands.
     unsafe {
-        on_ctx(ctx, |compression| {
+        on_ctx(ctx, &|compression| {
             compression.set_takeover(send != 0, receive != 0)
         })
     }
@@ -200,7 +205,7 @@ pub unsafe extern "C" fn nopoll_conn_opts_set_compression_context_takeover(
 ) {
     // SAFETY: as this function demands.
     unsafe {
-        on_opts(opts, |compression| {
+        on_opts(opts, &|compression| {
             compression.set_takeover(send != 0, receive != 0)
         })
     }

@@ -4,9 +4,9 @@
 use std::ffi::c_long;
 use std::sync::Arc;
 
-use crate::abi::types::{noPollConnOpts, noPollCtx, noPollDelivery, nopoll_bool};
-use crate::api::Ctx;
+use crate::abi::types::{noPollConn, noPollConnOpts, noPollCtx, noPollDelivery, nopoll_bool};
 use crate::api::ctx::settings;
+use crate::api::{Conn, Ctx};
 use crate::ffi::boundary::boundary;
 use crate::ffi::convert::Handle;
 use crate::ffi::opts::{edit, limit};
@@ -137,6 +137,32 @@ pub unsafe extern "C" fn nopoll_conn_opts_set_max_pending(
 pub unsafe extern "C" fn nopoll_ctx_set_coalescing(ctx: *mut noPollCtx, enable: nopoll_bool) {
     // SAFETY: as this function demands.
     unsafe { change(ctx, |ctx| ctx.set_coalescing(enable != 0)) }
+}
+
+/// For a handler that answers a message with many: with true, frames of up to 4 KiB that it sends to its
+/// own connection wait for one another, 64 KiB in all, and leave in one piece: as soon as that is full,
+/// with false, or when the handler returns, whichever is first. The result of a send is the same as
+/// ever. Calls that read or wait write what is there first; where the handler waits, the next handler of
+/// the connection ends it, too.
+///
+/// Without, each of them is written at once, but for those that `nopoll_ctx_set_coalescing` tells of.
+///
+/// Returns 1 if it is so from now on. Returns 0, and changes nothing, for NULL, a closed connection,
+/// outside of the handlers that a wait (`nopoll_loop_wait`) runs for this very connection on this
+/// thread, and, with true, where coalescing is off.
+///
+/// # Safety
+/// `conn` is a handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nopoll_conn_cork(
+    conn: *mut noPollConn,
+    enable: nopoll_bool,
+) -> nopoll_bool {
+    boundary(0, || {
+        // SAFETY: a handle, as this function demands.
+        let conn = unsafe { Conn::retain(conn) }?;
+        Some(nopoll_bool::from(Conn::cork(&conn, enable != 0)))
+    })
 }
 
 /// With true, the default, the loop reads as much as there is. With false it takes one frame at a
