@@ -52,7 +52,7 @@ pub(crate) fn finish(ctx: &Arc<Ctx>, conn: &Arc<Conn>) {
                 Next::Nothing => break,
             }
         }
-        Conn::flush_backlog(conn);
+        Conn::end_batch(conn);
     });
 }
 

@@ -69,7 +69,13 @@ impl Conn {
         followed || !on
     }
 
-    /// The same, counting what is left.
+    /// Ends what its handlers asked for, and makes one attempt to write.
+    pub(crate) fn end_batch(this: &Arc<Self>) {
+        this.link.lock().corked = false;
+        Self::flush_backlog(this);
+    }
+
+    /// As [`Self::flush_backlog`], counting what is left.
     pub(crate) fn push_backlog(this: &Arc<Self>, unsent: &mut Unsent) {
         if !Self::flush_backlog(this) {
             return;

@@ -56,8 +56,6 @@ impl Conn {
     pub(crate) fn begin_turn(this: &Arc<Self>, ready: Ready, work: &mut Workspace) -> Reading {
         let read_ahead = this.ctx.settings.read_ahead();
         let mut link = this.link.lock_here();
-        // What a handler of an earlier turn asked for, or one that is waiting.
-        link.corked = false;
         let allowed = link.allowed_by(ready);
         let asked = allowed.has(Ready::READ);
         let resumes = allowed.has(Ready::WRITE) && link.flush_and_resume();
@@ -88,6 +86,7 @@ impl Conn {
     pub(crate) fn end_turn(this: &Arc<Self>, mut reading: Reading, work: &mut Workspace) {
         work.spare = reading.spare.take();
         let mut link = this.link.lock_here();
+        link.corked = false;
         let resumes = link.has_backlog() && link.flush_and_resume();
         if reading.lent {
             work.input = link.reclaim();
