@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 
 import build
+import loopback
 import measure
 import report
 import summary
@@ -128,10 +129,12 @@ def main():
         show(json.loads((out / "benchmarks.json").read_text()), out)
         return
     programs = build.everything(progress, peers=not args.quick, sizes=wanted("P12"))
+    loopback.enter(progress)
     outcome = {
         "made": datetime.date.today().isoformat(),
         "command": "scripts/bench.sh " + " ".join(sys.argv[1:]),
-        "machine": f"{measure.cpu_model()}, {os.cpu_count()} cores, Linux {platform.release()}",
+        "machine": f"{measure.cpu_model()}, {os.cpu_count()} cores, Linux {platform.release()}, "
+                   f"TCP congestion control {loopback.congestion_control()}",
         "runs": args.runs, "rounds": args.rounds, "seconds": args.seconds,
     }
     out.mkdir(parents=True, exist_ok=True)
