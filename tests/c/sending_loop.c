@@ -405,6 +405,52 @@ TEST (an_unfinished_pong_is_in_the_way_of_the_next_frame)
   }
 }
 
+static void send_behind_a_pong (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr data)
+{
+  struct deed *deed = (struct deed *) data;
+
+  if (deed->messages++ > 0)
+    return;
+  errno = 0;
+  deed->result = nopoll_conn_send_text (conn, "text", 4);
+  deed->error = errno;
+  deed->pending = nopoll_conn_pending_write_bytes (conn);
+}
+
+/* It is counted where the next frame is refused because of it; where that is gathered, it isn't. */
+TEST (an_unfinished_pong_is_counted_while_more_messages_are_at_hand)
+{
+  int coalescing;
+
+  for (coalescing = 0; coalescing < 2; coalescing++) {
+    struct deed deed = { 0, 0, NULL, 0, 0, 0, 0, 0, 0 };
+    unsigned char bytes[64];
+    struct wire_pair pair;
+    long size;
+
+    begin (&pair, NULL, 0);
+    nopoll_ctx_set_coalescing (pair.ctx, coalescing);
+    nopoll_conn_set_on_msg (pair.conn, send_behind_a_pong, &deed);
+    size = wire_frame (bytes, 0x89, 1, "ping", 4);
+    size += wire_frame (bytes + size, 0x81, 1, "one", 3);
+    size += wire_frame (bytes + size, 0x81, 1, "two", 3);
+    wire_send (pair.peer, bytes, size);
+    wire_await_unread (nopoll_conn_socket (pair.conn), (int) size);
+    limit_to (pair.conn, 0);
+    LOOP_UNTIL (pair.ctx, deed.messages == 2);
+    CHECK_INT (deed.result, coalescing ? 4 : -1);
+    CHECK_INT (deed.error, coalescing ? 0 : NOPOLL_EWOULDBLOCK);
+    CHECK_INT (deed.pending, coalescing ? 0 : 2 + 4);
+    limit_off ();
+    LOOP_UNTIL (pair.ctx, wire_unread (pair.peer) >= (coalescing ? 12 : 6));
+    wire_expect (&pair, 0x8a, "ping", 4);
+    if (coalescing)
+      wire_expect (&pair, 0x81, "text", 4);
+    end_connection (&pair);
+    nopoll_ctx_unref (pair.ctx);
+  }
+}
+
 static int warnings;
 
 static void count_warnings (noPollCtx *ctx, noPollDebugLevel level, const char *text, noPollPtr data)
@@ -915,6 +961,7 @@ TESTS (CASE (a_handler_that_sends_to_a_silent_peer_holds_nobody_up),
        CASE (a_last_reply_of_which_the_kernel_takes_nothing_or_a_part),
        CASE (a_pong_waits_behind_an_unfinished_frame_and_the_newest_wins),
        CASE (an_unfinished_pong_is_in_the_way_of_the_next_frame),
+       CASE (an_unfinished_pong_is_counted_while_more_messages_are_at_hand),
        CASE (a_peer_that_reads_nothing_is_refused_beyond_the_bound_until_it_reads),
        CASE (an_empty_queue_takes_a_frame_of_any_size),
        CASE (options_bound_what_waits_for_a_peer),
