@@ -62,6 +62,15 @@ static void expect_frames (struct wire_pair *pair, int frames, long size)
     wire_expect (pair, 0x82, payload, size);
 }
 
+/* Has the handler run once more. */
+static void ask (struct wire_pair *pair, struct deed *deed)
+{
+  int before = deed->messages;
+
+  wire_put (pair, 0x81, "go", 2);
+  LOOP_UNTIL (pair->ctx, deed->messages == before + 1);
+}
+
 TEST (many_answers_leave_in_one_piece)
 {
   int server, blocking, cork;
@@ -74,8 +83,7 @@ TEST (many_answers_leave_in_one_piece)
 
         begin (&pair, server, blocking, on_msg, &deed);
         limit_to (pair.conn, -1);
-        wire_put (&pair, 0x81, "go", 2);
-        LOOP_UNTIL (pair.ctx, deed.messages == 1);
+        ask (&pair, &deed);
         CHECK_INT (deed.corked, cork);
         CHECK_INT (deed.accepted, 10);
         CHECK_INT (deed.writes, cork ? 0 : 10);
@@ -93,8 +101,7 @@ TEST (a_context_that_gathers_nothing_corks_nothing)
   begin (&pair, 1, 1, on_msg, &deed);
   nopoll_ctx_set_coalescing (pair.ctx, nopoll_false);
   limit_to (pair.conn, -1);
-  wire_put (&pair, 0x81, "go", 2);
-  LOOP_UNTIL (pair.ctx, deed.messages == 1);
+  ask (&pair, &deed);
   CHECK_INT (deed.corked, 0);
   CHECK_INT (deed.writes, 5);
   expect_frames (&pair, 5, 100);
@@ -107,43 +114,76 @@ TEST (it_ends_with_the_handler)
   struct deed deed = { &pair, 1, 3, 10, 0, 0, 0, 0 };
 
   begin (&pair, 1, 1, on_msg, &deed);
-  wire_put (&pair, 0x81, "go", 2);
-  LOOP_UNTIL (pair.ctx, deed.messages == 1);
+  ask (&pair, &deed);
   expect_frames (&pair, 3, 10);
   deed.cork = 0;
   limit_to (pair.conn, -1);
-  wire_put (&pair, 0x81, "go", 2);
-  LOOP_UNTIL (pair.ctx, deed.messages == 2);
+  ask (&pair, &deed);
   CHECK_INT (deed.writes, 3);
   expect_frames (&pair, 3, 10);
   end (&pair);
 }
 
-/* What is kept is 64 KiB at most, and what is too large to be kept goes behind what is. */
+/* Each frame of another size, so that their order shows: 120 KB in all, and each third one too large to be
+ * kept. */
+static long size_of (int i)
+{
+  return i % 3 == 2 ? 5000 + i : 500 + i;
+}
+
+static void send_sizes (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr data)
+{
+  struct deed *deed = (struct deed *) data;
+  int i;
+
+  CHECK_INT (nopoll_conn_cork (conn, nopoll_true), nopoll_true);
+  for (i = 0; i < deed->frames; i++)
+    CHECK_INT (nopoll_conn_send_binary (conn, payload, size_of (i)), size_of (i));
+}
+
+static void *wait_forever (void *ctx)
+{
+  nopoll_loop_wait ((noPollCtx *) ctx, 0);
+  return NULL;
+}
+
 TEST (more_than_is_kept_leaves_in_order)
 {
-  static const long sizes[] = { 4000, LARGE, 10 };
   int server, i;
 
-  for (server = 0; server < 2; server++)
-    for (i = 0; i < 3; i++) {
-      struct wire_pair pair;
-      struct deed deed = { &pair, 1, 60, sizes[i], 0, 0, 0, 0 };
+  for (server = 0; server < 2; server++) {
+    struct wire_pair pair;
+    struct deed deed = { &pair, 1, 60, 0, 0, 0, 0, 0 };
+    pthread_t loop;
 
-      begin (&pair, server, 1, on_msg, &deed);
-      wire_put (&pair, 0x81, "go", 2);
-      LOOP_UNTIL (pair.ctx, deed.messages == 1);
-      CHECK_INT (deed.accepted, 60);
-      nopoll_conn_set_on_msg (pair.conn, NULL, NULL);
-      for (; deed.frames > 0; deed.frames--) {
-        while (wire_unread (pair.peer) == 0)
-          nopoll_loop_wait (pair.ctx, 1000);
-        if (sizes[i] > wire_unread (pair.peer))
-          nopoll_loop_wait (pair.ctx, 1000);
-        wire_expect (&pair, 0x82, payload, sizes[i]);
-      }
-      end (&pair);
-    }
+    begin (&pair, server, 1, send_sizes, &deed);
+    wire_put (&pair, 0x81, "go", 2);
+    pthread_create (&loop, NULL, wait_forever, pair.ctx);
+    for (i = 0; i < deed.frames; i++)
+      wire_expect (&pair, 0x82, payload, size_of (i));
+    nopoll_loop_stop (pair.ctx);
+    pthread_join (loop, NULL);
+    end (&pair);
+  }
+}
+
+/* Small ones beyond the 64 KiB that are kept. */
+TEST (what_is_full_leaves)
+{
+  struct wire_pair pair;
+  struct deed deed = { &pair, 1, 200, 1000, 0, 0, 0, 0 };
+  pthread_t loop;
+
+  begin (&pair, 1, 1, on_msg, &deed);
+  limit_to (pair.conn, -1);
+  wire_put (&pair, 0x81, "go", 2);
+  pthread_create (&loop, NULL, wait_forever, pair.ctx);
+  expect_frames (&pair, 200, 1000);
+  nopoll_loop_stop (pair.ctx);
+  pthread_join (loop, NULL);
+  CHECK_INT (deed.accepted, 200);
+  CHECK (deed.writes > 0);
+  end (&pair);
 }
 
 static void uncork (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr data)
@@ -173,8 +213,7 @@ TEST (it_ends_when_the_handler_says_so)
     struct deed deed = { &pair, 1, 3, 100, 0, 0, 0, 0 };
 
     begin (&pair, 1, blocking, uncork, &deed);
-    wire_put (&pair, 0x81, "go", 2);
-    LOOP_UNTIL (pair.ctx, deed.messages == 1);
+    ask (&pair, &deed);
     end (&pair);
   }
 }
@@ -208,8 +247,7 @@ TEST (calls_that_read_or_wait_write_first)
   struct deed deed = { &pair, 1, 2, 100, 0, 0, 0, 0 };
 
   begin (&pair, 1, 0, look_and_wait, &deed);
-  wire_put (&pair, 0x81, "go", 2);
-  LOOP_UNTIL (pair.ctx, deed.messages == 1);
+  ask (&pair, &deed);
   end (&pair);
 }
 
@@ -233,8 +271,7 @@ TEST (what_is_kept_goes_out_before_the_connection_closes)
   int first, masked;
 
   begin (&pair, 1, 1, leave, &deed);
-  wire_put (&pair, 0x81, "go", 2);
-  LOOP_UNTIL (pair.ctx, deed.messages == 1);
+  ask (&pair, &deed);
   expect_frames (&pair, 3, 100);
   wire_receive_frame (pair.peer, &first, &masked, text, sizeof text);
   CHECK_INT (first, 0x88);
@@ -276,8 +313,7 @@ TEST (nobody_else_is_corked)
   CHECK_INT (nopoll_conn_cork (pair.conn, nopoll_true), nopoll_false);
   nopoll_conn_send_binary (pair.conn, payload, 10);
   wire_expect (&pair, 0x82, payload, 10);
-  wire_put (&other, 0x81, "go", 2);
-  LOOP_UNTIL (pair.ctx, deed.messages == 1);
+  ask (&other, &deed);
   nopoll_conn_close (other.conn);
   nopoll_conn_close (other.listener);
   close (other.peer);
@@ -288,6 +324,7 @@ TESTS (CASE (many_answers_leave_in_one_piece),
        CASE (a_context_that_gathers_nothing_corks_nothing),
        CASE (it_ends_with_the_handler),
        CASE (more_than_is_kept_leaves_in_order),
+       CASE (what_is_full_leaves),
        CASE (it_ends_when_the_handler_says_so),
        CASE (calls_that_read_or_wait_write_first),
        CASE (what_is_kept_goes_out_before_the_connection_closes),

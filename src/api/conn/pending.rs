@@ -60,7 +60,7 @@ impl Conn {
         }
         let followed = {
             let mut link = this.link.lock();
-            link.corked = on;
+            link.corked = on && this.ctx.settings.coalescing();
             link.is_followed(this)
         };
         if !followed {
