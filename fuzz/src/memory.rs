@@ -3,7 +3,7 @@
 
 use std::mem::MaybeUninit;
 
-use nopoll::fuzzing::{Mask, Payload, copy_masked};
+use nopoll::fuzzing::{Error, Mask, Payload, Utf8, copy_masked};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
@@ -14,6 +14,15 @@ pub struct Memory {
 const STEP: usize = 37;
 
 impl Memory {
+    /// Memory to lend, which somebody else has used.
+    pub fn used(size: usize) -> Self {
+        let bytes = vec![0xee; size];
+        Self {
+            bytes,
+            filled: size,
+        }
+    }
+
     pub fn into_bytes(mut self) -> Vec<u8> {
         self.bytes.truncate(self.filled);
         self.bytes
@@ -21,6 +30,8 @@ impl Memory {
 }
 
 impl Payload for Memory {
+    type Room<'a> = &'a mut [u8];
+
     fn new() -> Self {
         Self::default()
     }
@@ -54,6 +65,26 @@ impl Payload for Memory {
         &mut self.bytes[..self.filled]
     }
 
+    fn append(
+        &mut self,
+        mut bytes: &[u8],
+        mask: &mut Mask,
+        mut utf8: Option<&mut Utf8>,
+    ) -> Result<(), Error> {
+        while !bytes.is_empty() {
+            let spare = self.spare(bytes.len()).ok_or(Error::OutOfMemory)?;
+            let (now, later) = bytes.split_at(spare.len());
+            spare.copy_from_slice(now);
+            mask.apply(spare);
+            if let Some(utf8) = &mut utf8 {
+                utf8.push(spare)?;
+            }
+            self.commit(now.len());
+            bytes = later;
+        }
+        Ok(())
+    }
+
     fn spare(&mut self, most: usize) -> Option<&mut [u8]> {
         assert!(most > 0, "asked for nothing");
         let end = self.filled + most.min(STEP.max(self.filled / 2));
@@ -66,5 +97,23 @@ impl Payload for Memory {
     fn commit(&mut self, n: usize) {
         assert!(self.filled + n <= self.bytes.len(), "more than was lent");
         self.filled += n;
+    }
+
+    /// Takes any memory with room.
+    fn move_to(&mut self, memory: &mut Self, whole: usize) {
+        assert!(whole > self.filled, "nothing is to come");
+        if self.filled == self.bytes.len() && memory.bytes.len() > self.filled {
+            memory.bytes[..self.filled].copy_from_slice(&self.bytes);
+            memory.filled = self.filled;
+            std::mem::swap(self, memory);
+        }
+    }
+
+    fn move_out(&mut self) -> Option<Self> {
+        (self.bytes.len() > self.filled).then(|| {
+            let bytes = self.bytes[..self.filled].to_vec();
+            let filled = self.filled;
+            std::mem::replace(self, Self { bytes, filled })
+        })
     }
 }

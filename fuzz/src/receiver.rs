@@ -138,7 +138,8 @@ fn portions(role: Role, stream: &[u8], rules: &Rules, seed: u16) -> Vec<Event> {
 }
 
 /// Takes from the stream as from a socket: what is wanted and no more, into the payload's memory
-/// where the receiver lends it.
+/// where the receiver lends it. That may be in memory lent to the receiver, and taken back now and
+/// then.
 pub fn read_exactly(
     receiver: &mut Receiver<Memory>,
     stream: &[u8],
@@ -146,6 +147,7 @@ pub fn read_exactly(
     seed: u16,
 ) -> Vec<Event> {
     let mut random = Random::new(seed);
+    let mut memory = Memory::used(random.size());
     let mut events: Vec<Event> = Vec::new();
     let mut rest = stream;
     while !(rest.is_empty() || events.last().is_some_and(Event::ends)) || receiver.holds() {
@@ -155,6 +157,11 @@ pub fn read_exactly(
             continue;
         }
         let most = random.size();
+        if most % 2 == 0 {
+            receiver.lend(&mut memory);
+        } else if most % 3 == 0 {
+            memory = receiver.take_back().unwrap_or(memory);
+        }
         let want = receiver.want();
         assert!(want > 0, "something is always wanted");
         let item = if let Some(slot) = receiver.slot(most) {
@@ -166,7 +173,7 @@ pub fn read_exactly(
         } else {
             let (bytes, behind) = rest.split_at(want.min(most).min(rest.len()));
             rest = behind;
-            let (used, item) = receiver.feed(bytes, rules);
+            let (used, item) = receiver.feed_with(bytes, rules, Some(&mut memory));
             let failed = matches!(item, Some(Item::Fail(_)));
             assert!(used == bytes.len() || failed, "more was wanted than used");
             item

@@ -5,7 +5,8 @@ use std::mem::MaybeUninit;
 use std::{ptr, slice};
 
 use super::heap;
-use crate::protocol::{Mask, Payload};
+use super::room::Room;
+use crate::protocol::{Error, Mask, Payload, Utf8};
 use crate::simd::{copy_masked, is_utf8};
 
 /// Bytes from `malloc`, always followed by one NUL that is not counted: a C program may print the
@@ -26,8 +27,12 @@ unsafe impl Send for CBuf {}
 const STEP: usize = 64 * 1024;
 /// What UTF-8 is validated in.
 const BLOCK: usize = 64;
+/// What is copied at once before it is validated: it stays in the first-level cache between the two.
+const PORTION: usize = 8 * 1024;
 /// A program may keep the message: it isn't to hold more memory than so many times what it needs.
 const MOST_SPARE: usize = 4;
+/// The largest memory that is kept for the next message.
+const MOST_KEPT: usize = 4 * 1024 * 1024;
 
 impl CBuf {
     /// A block that nobody needs the contents of any more; NULL is none.
@@ -47,11 +52,83 @@ impl CBuf {
     /// A block of `capacity` bytes for what is to be written anew; NULL when memory is short.
     #[inline]
     fn renew(mut self, capacity: usize) -> *mut u8 {
-        if (capacity..=capacity.saturating_mul(MOST_SPARE)).contains(&self.capacity) {
+        if self.suits(capacity) {
             return std::mem::replace(&mut self.data, ptr::null_mut());
         }
         // SAFETY: plain allocation.
         unsafe { libc::malloc(capacity) }.cast()
+    }
+
+    /// It has room for `needed` bytes, and not much more.
+    #[inline]
+    fn suits(&self, needed: usize) -> bool {
+        (needed..=needed.saturating_mul(MOST_SPARE)).contains(&self.capacity)
+    }
+
+    /// It holds much more memory than needed, and than growing would have got.
+    #[inline]
+    fn is_oversized(&self) -> bool {
+        let filled = self.len + 1;
+        self.capacity > filled.saturating_mul(MOST_SPARE).saturating_add(STEP)
+    }
+
+    /// There is something, and an idle process may keep it.
+    pub(crate) fn is_worth_keeping(&self) -> bool {
+        (1..=MOST_KEPT).contains(&self.capacity)
+    }
+
+    /// There is no room behind the filled part, except for the NUL.
+    #[inline]
+    fn is_full(&self) -> bool {
+        self.capacity <= self.len + 1
+    }
+
+    /// Grows if there is no room behind the filled part, for at most `most` bytes. `None` when memory
+    /// is short.
+    fn make_room(&mut self, most: usize) -> Option<()> {
+        if self.is_full() {
+            let step = most.max(1).min(self.len.max(STEP));
+            let wanted = self.len.checked_add(step)?.checked_add(1)?;
+            return self.grow(wanted).then_some(());
+        }
+        Some(())
+    }
+
+    /// What is behind the filled part, at most `most` bytes; and what holds how far the block is
+    /// initialised.
+    fn room(&mut self, most: usize) -> (&mut [MaybeUninit<u8>], &mut usize) {
+        let room = self.capacity.saturating_sub(self.len + 1).min(most);
+        if room == 0 {
+            return (&mut [], &mut self.initialised);
+        }
+        // SAFETY: within the block.
+        let start = unsafe { self.data.add(self.len) };
+        // SAFETY: within the block, and ours.
+        let bytes = unsafe { slice::from_raw_parts_mut(start.cast(), room) };
+        (bytes, &mut self.initialised)
+    }
+
+    /// Goes on in memory for twice as much as is filled, and gives back what it was in; `None` when
+    /// memory is short.
+    #[cold]
+    fn exchange(&mut self) -> Option<Self> {
+        let mut own = Self::new();
+        if self.len > 0 {
+            if !own.grow(self.len.checked_mul(2)?.checked_add(1)?) {
+                return None;
+            }
+            own.copy_filled(self);
+        }
+        Some(std::mem::replace(self, own))
+    }
+
+    /// Becomes filled with what is in `other`, for which there is room.
+    fn copy_filled(&mut self, other: &Self) {
+        assert!(other.len < self.capacity, "too much to copy");
+        // SAFETY: `other` has as many bytes, we have room for them, and blocks don't overlap.
+        unsafe { ptr::copy_nonoverlapping(other.data, self.data, other.len) };
+        self.len = other.len;
+        self.initialised = other.len;
     }
 
     /// Makes room for `capacity` bytes in all; false when memory is short.
@@ -89,6 +166,8 @@ impl CBuf {
 }
 
 impl Payload for CBuf {
+    type Room<'a> = Room<'a>;
+
     fn new() -> Self {
         Self {
             data: ptr::null_mut(),
@@ -146,30 +225,58 @@ impl Payload for CBuf {
         unsafe { slice::from_raw_parts_mut(self.data, self.len) }
     }
 
-    fn spare(&mut self, most: usize) -> Option<&mut [u8]> {
-        let most = most.max(1);
-        let room = self.capacity.saturating_sub(self.len + 1);
-        if room == 0 {
-            let step = most.min(self.len.max(STEP));
-            let wanted = self.len.checked_add(step)?.checked_add(1)?;
-            if !self.grow(wanted) {
-                return None;
+    fn append(
+        &mut self,
+        mut bytes: &[u8],
+        mask: &mut Mask,
+        mut utf8: Option<&mut Utf8>,
+    ) -> Result<(), Error> {
+        while !bytes.is_empty() {
+            self.make_room(bytes.len()).ok_or(Error::OutOfMemory)?;
+            let start = self.len;
+            let (room, initialised) = self.room(bytes.len().min(PORTION));
+            let (now, later) = bytes.split_at(room.len());
+            mask.copy_to_new(now, room);
+            *initialised = start + now.len();
+            self.commit(now.len());
+            if let Some(utf8) = &mut utf8 {
+                utf8.push(&self.bytes_mut()[start..])?;
             }
+            bytes = later;
         }
-        let room = (self.capacity - self.len - 1).min(most);
-        let fresh = (self.len + room).saturating_sub(self.initialised);
-        if fresh > 0 {
-            // SAFETY: ends behind the room, which is within the block.
-            unsafe { ptr::write_bytes(self.data.add(self.initialised), 0, fresh) };
-            self.initialised += fresh;
-        }
-        // SAFETY: within the block, initialised and ours.
-        Some(unsafe { slice::from_raw_parts_mut(self.data.add(self.len), room) })
+        Ok(())
+    }
+
+    fn spare(&mut self, most: usize) -> Option<Room<'_>> {
+        self.make_room(most)?;
+        let start = self.len;
+        let (bytes, initialised) = self.room(most.max(1));
+        Some(Room::new(bytes, initialised, start))
     }
 
     fn commit(&mut self, n: usize) {
-        assert!(self.len + n <= self.initialised, "more than was lent");
+        assert!(self.len + n <= self.initialised, "more than was filled");
         self.len += n;
+    }
+
+    fn move_to(&mut self, memory: &mut Self, whole: usize) {
+        if self.is_full() && memory.suits(whole.saturating_add(1)) {
+            if self.len > 0 {
+                memory.copy_filled(self);
+            } else {
+                memory.len = 0;
+            }
+            std::mem::swap(self, memory);
+        }
+    }
+
+    #[inline]
+    fn move_out(&mut self) -> Option<Self> {
+        if self.is_oversized() {
+            self.exchange()
+        } else {
+            None
+        }
     }
 }
 

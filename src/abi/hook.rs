@@ -170,10 +170,7 @@ impl<F: Copy> HookPair<F> {
             let function = unsafe { std::mem::transmute_copy::<F, *mut ()>(&hook.function) };
             (function, hook.data.0)
         });
-        version.write(|| {
-            self.function.store(function, Ordering::Relaxed);
-            self.data.store(data, Ordering::Relaxed);
-        });
+        version.write((&self.function, function), (&self.data, data));
     }
 
     pub(crate) fn get(&self, version: &Version) -> Option<Hook<F>> {
@@ -194,7 +191,13 @@ impl<F: Copy> HookPair<F> {
 }
 
 impl Version {
-    fn write(&self, store: impl FnOnce()) {
+    /// Stores a pair. Not inlined: there are many setters, and they are hardly ever called.
+    #[inline(never)]
+    fn write(
+        &self,
+        (function, new_function): (&AtomicPtr<()>, *mut ()),
+        (data, new_data): (&AtomicPtr<c_void>, *mut c_void),
+    ) {
         let before = loop {
             let version = self.0.load(Ordering::Relaxed) & !1;
             let taken = self.0.compare_exchange_weak(
@@ -209,7 +212,8 @@ impl Version {
             }
         };
         fence(Ordering::Release);
-        store();
+        function.store(new_function, Ordering::Relaxed);
+        data.store(new_data, Ordering::Relaxed);
         self.0.store(before.wrapping_add(2), Ordering::Release);
     }
 

@@ -11,6 +11,7 @@ pub(crate) mod errno;
 mod heap;
 pub mod hook;
 pub(crate) mod keep;
+pub(crate) mod room;
 pub(crate) mod signals;
 pub(crate) mod stdout;
 pub mod types;

@@ -123,6 +123,14 @@ impl Msg {
         })
     }
 
+    /// The memory of a large message that is done with, for another one; `None` if somebody has a
+    /// reference on it, or if it is too much to keep.
+    pub(crate) fn into_memory(this: Owned<Self>) -> Option<CBuf> {
+        let mut spare = Self::recycle(this);
+        let memory = Self::take_payload(&mut spare);
+        memory.is_worth_keeping().then_some(memory)
+    }
+
     /// A ping's payload, for its handler.
     pub(crate) fn ping(payload: CBuf) -> Option<Owned<Self>> {
         Self::received(Data {

@@ -112,7 +112,7 @@ fn receive_batch(ctx: &Arc<Ctx>, conn: &Arc<Conn>, reading: &mut Reading) {
         match item {
             Next::Message(msg) => {
                 deliver(ctx, conn, &msg);
-                reading.spare = Msg::recycle(msg);
+                reading.take_over(msg);
                 one_more = false;
             }
             Next::Control => {}

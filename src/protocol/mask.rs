@@ -45,12 +45,7 @@ impl Mask {
         self.advance(bytes.len());
     }
 
-    /// Copies `from` to `to`, which is as long, and masks it on the way.
-    pub fn copy(&mut self, from: &[u8], to: &mut [u8]) {
-        self.copy_with(from, to, |place, byte| *place = byte);
-    }
-
-    /// As [`Self::copy`], to memory that holds nothing yet.
+    /// Copies `from` to `to`, which is as long and need not hold anything yet, and masks it on the way.
     pub fn copy_to_new(&mut self, from: &[u8], to: &mut [MaybeUninit<u8>]) {
         self.copy_with(from, to, |place, byte| _ = place.write(byte));
     }
@@ -126,6 +121,11 @@ mod tests {
             .collect()
     }
 
+    /// To memory that does hold something, so that it can be looked at whatever is copied.
+    fn copy(mask: &mut Mask, from: &[u8], to: &mut [u8]) {
+        mask.copy_with(from, to, |place, byte| *place = byte);
+    }
+
     fn sample(len: usize) -> Vec<u8> {
         (0..len).map(|i| (i * 131 + 7) as u8).collect()
     }
@@ -147,12 +147,12 @@ mod tests {
                     assert_eq!(whole[offset + len..], source[offset + len..]);
                     assert_eq!(mask, Mask::at(KEY, phase + len));
 
-                    let mut copy = [0xee; 200];
+                    let mut copied = [0xee; 200];
                     let mut mask = Mask::at(KEY, phase);
-                    mask.copy(from, &mut copy[16 - offset..][..len]);
-                    assert_eq!(copy[16 - offset..][..len], expected);
-                    assert!(copy[..16 - offset].iter().all(|&byte| byte == 0xee));
-                    assert!(copy[16 - offset + len..].iter().all(|&byte| byte == 0xee));
+                    copy(&mut mask, from, &mut copied[16 - offset..][..len]);
+                    assert_eq!(copied[16 - offset..][..len], expected);
+                    assert!(copied[..16 - offset].iter().all(|&byte| byte == 0xee));
+                    assert!(copied[16 - offset + len..].iter().all(|&byte| byte == 0xee));
                     assert_eq!(mask, Mask::at(KEY, phase + len));
                 }
             }
@@ -168,7 +168,7 @@ mod tests {
                 let mut mask = Mask::new(KEY);
                 let mut bytes = source.clone();
                 mask.apply(&mut bytes[..first]);
-                mask.copy(&source[first..second], &mut bytes[first..second]);
+                copy(&mut mask, &source[first..second], &mut bytes[first..second]);
                 mask.apply(&mut bytes[second..]);
                 assert_eq!(bytes, expected);
             }
@@ -185,6 +185,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "as long as the original")]
     fn a_copy_of_another_length_is_a_mistake() {
-        Mask::new(KEY).copy(b"abc", &mut [0; 2]);
+        copy(&mut Mask::new(KEY), b"abc", &mut [0; 2]);
     }
 }

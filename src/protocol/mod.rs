@@ -49,3 +49,4 @@ pub use opcode::{BINARY, CLOSE, PING, PONG, TEXT};
 pub use payload::Payload;
 pub use receive::Receiver;
 pub use rules::{Delivery, Role, Rules};
+pub use utf8::Utf8;

@@ -1,10 +1,16 @@
 //! Where received payload bytes live.
 
-use super::Mask;
+use super::utf8::Utf8;
+use super::{Error, Mask};
 
 /// Growing memory for the payload of a frame. The receiver fills it without knowing where it comes
 /// from: memory that C can free in the library, a vector in the tests.
 pub trait Payload: Sized {
+    /// Memory to write to, in the form that whoever reads from the stream takes.
+    type Room<'a>
+    where
+        Self: 'a;
+
     /// An empty payload; nothing need be allocated for it.
     fn new() -> Self;
 
@@ -24,18 +30,34 @@ pub trait Payload: Sized {
     /// The filled bytes.
     fn bytes_mut(&mut self) -> &mut [u8];
 
-    /// Initialised writable memory behind the filled part: at least 1, at most `most` bytes
-    /// (`most` is never 0). It grows geometrically with what has been filled, never to a declared
-    /// length at once. None: out of memory.
-    fn spare(&mut self, most: usize) -> Option<&mut [u8]>;
+    /// Appends `bytes`, masked and validated on the way. Grows as [`Self::spare`].
+    fn append(
+        &mut self,
+        bytes: &[u8],
+        mask: &mut Mask,
+        utf8: Option<&mut Utf8>,
+    ) -> Result<(), Error>;
 
-    /// Declares the first `n` bytes of the spare memory filled.
+    /// Writable memory behind the filled part: at least 1, at most `most` bytes (`most` is never
+    /// 0). It grows geometrically with what has been filled, never to a declared length at once.
+    /// None: out of memory.
+    fn spare(&mut self, most: usize) -> Option<Self::Room<'_>>;
+
+    /// Declares the first `n` bytes of the spare memory, which have been written to, filled.
     fn commit(&mut self, n: usize);
+
+    /// Where it would have to grow: goes on in `memory`, if that has room for `whole` bytes and not
+    /// much more, and leaves there what it was in. Bytes in `memory` are of no use any more.
+    fn move_to(&mut self, memory: &mut Self, whole: usize);
+
+    /// Where most of its memory is unused, and more than growing would have got: goes on in less, and
+    /// gives that back.
+    fn move_out(&mut self) -> Option<Self>;
 }
 
 #[cfg(test)]
 pub mod tests {
-    use super::{Mask, Payload};
+    use super::{Error, Mask, Payload, Utf8};
     use crate::simd::is_utf8;
 
     /// A payload that hands out at most `STEP` bytes at a time and fails beyond `LIMIT`.
@@ -48,6 +70,15 @@ pub mod tests {
     pub type Buffer = Stepped<{ usize::MAX }, { usize::MAX }>;
 
     impl<const STEP: usize, const LIMIT: usize> Stepped<STEP, LIMIT> {
+        /// Memory to lend, which somebody else has used.
+        pub fn used(size: usize) -> Self {
+            let bytes = vec![0xee; size];
+            Self {
+                bytes,
+                filled: size,
+            }
+        }
+
         pub fn into_bytes(mut self) -> Vec<u8> {
             self.bytes.truncate(self.filled);
             self.bytes
@@ -55,6 +86,8 @@ pub mod tests {
     }
 
     impl<const STEP: usize, const LIMIT: usize> Payload for Stepped<STEP, LIMIT> {
+        type Room<'a> = &'a mut [u8];
+
         fn new() -> Self {
             Self::default()
         }
@@ -82,6 +115,26 @@ pub mod tests {
             &mut self.bytes[..self.filled]
         }
 
+        fn append(
+            &mut self,
+            mut bytes: &[u8],
+            mask: &mut Mask,
+            mut utf8: Option<&mut Utf8>,
+        ) -> Result<(), Error> {
+            while !bytes.is_empty() {
+                let spare = self.spare(bytes.len()).ok_or(Error::OutOfMemory)?;
+                let (now, later) = bytes.split_at(spare.len());
+                spare.copy_from_slice(now);
+                mask.apply(spare);
+                if let Some(utf8) = &mut utf8 {
+                    utf8.push(spare)?;
+                }
+                self.commit(now.len());
+                bytes = later;
+            }
+            Ok(())
+        }
+
         fn spare(&mut self, most: usize) -> Option<&mut [u8]> {
             assert!(most > 0, "never asked for nothing");
             if self.filled >= LIMIT {
@@ -100,6 +153,24 @@ pub mod tests {
                 "committed more than was lent"
             );
             self.filled += n;
+        }
+
+        /// Takes any memory with room.
+        fn move_to(&mut self, memory: &mut Self, whole: usize) {
+            assert!(whole > self.filled, "nothing is to come");
+            if self.filled == self.bytes.len() && memory.bytes.len() > self.filled {
+                memory.bytes[..self.filled].copy_from_slice(&self.bytes);
+                memory.filled = self.filled;
+                std::mem::swap(self, memory);
+            }
+        }
+
+        fn move_out(&mut self) -> Option<Self> {
+            (self.bytes.len() > self.filled).then(|| {
+                let bytes = self.bytes[..self.filled].to_vec();
+                let filled = self.filled;
+                std::mem::replace(self, Self { bytes, filled })
+            })
         }
     }
 

@@ -107,6 +107,16 @@ impl<P: Payload> Receiver<P> {
     /// a compressed frame, more items may be had without more input: see [`Self::holds`].
     /// Behind a close frame or a violation everything is consumed and ignored.
     pub fn feed(&mut self, input: &[u8], rules: &Rules) -> (usize, Option<Item<P>>) {
+        self.feed_with(input, rules, None)
+    }
+
+    /// As [`Self::feed`]; a payload that doesn't end in `input` may come in `memory`, see [`Self::lend`].
+    pub fn feed_with(
+        &mut self,
+        input: &[u8],
+        rules: &Rules,
+        mut memory: Option<&mut P>,
+    ) -> (usize, Option<Item<P>>) {
         self.rules = *rules;
         let size = self.whole_size(input);
         if let Some(whole) = self.whole_message(input, size, rules) {
@@ -121,7 +131,12 @@ impl<P: Payload> Receiver<P> {
             let step = match self.stage {
                 Stage::Header => self.read_header(&mut rest),
                 Stage::Over => return (input.len(), None),
-                Stage::Data | Stage::Control | Stage::Pong => self.read_payload(&mut rest),
+                Stage::Data | Stage::Control | Stage::Pong => {
+                    if let Some(memory) = memory.as_deref_mut() {
+                        self.lend(memory);
+                    }
+                    self.read_payload(&mut rest)
+                }
             };
             let item = step.unwrap_or_else(|error| Some(self.fail(error)));
             if item.is_some() || rest.is_empty() && !self.holds() {
@@ -144,10 +159,28 @@ impl<P: Payload> Receiver<P> {
         }
     }
 
+    /// Has a data payload go on in `memory` where it would have to grow, if that suits its whole size,
+    /// and takes what it was in there. So large messages don't need new memory each: what is lent is
+    /// that of an earlier one, until [`Self::take_back`].
+    pub fn lend(&mut self, memory: &mut P) {
+        let comes_whole = self.stage == Stage::Data && !self.frame.compressed && !self.in_pieces();
+        if comes_whole && self.frame.remaining > 0 {
+            let to_come = self.frame.within(usize::MAX);
+            let whole = self.payload.len().saturating_add(to_come);
+            self.payload.move_to(memory, whole);
+        }
+    }
+
+    /// Memory that was lent and not deserved: a peer that announces much and sends little isn't to hold
+    /// more than what it has sent needs. To be called before others are served.
+    pub fn take_back(&mut self) -> Option<P> {
+        self.payload.move_out()
+    }
+
     /// While a data payload is being received that is not compressed: memory for its next bytes, at
     /// most `most` of them.
     /// What was read into it is reported with [`Self::filled`], before anything else is called.
-    pub fn slot(&mut self, most: usize) -> Option<&mut [u8]> {
+    pub fn slot(&mut self, most: usize) -> Option<P::Room<'_>> {
         let most = self.frame.within(most);
         if self.stage != Stage::Data || self.frame.compressed || most == 0 {
             return None;
@@ -281,13 +314,17 @@ impl<P: Payload> Receiver<P> {
         if self.frame.remaining == 0 {
             return self.finish();
         }
-        let in_pieces = match self.rules.delivery {
+        let is_due = self.in_pieces() && self.stage == Stage::Data && !self.payload.is_empty();
+        Ok(is_due.then(|| Item::Data(self.give_back(None))))
+    }
+
+    /// Data is delivered as it comes.
+    fn in_pieces(&self) -> bool {
+        match self.rules.delivery {
             Delivery::Pieces => true,
             Delivery::Frames => self.frame.len > MAX_ASSEMBLED,
             Delivery::Messages => false,
-        };
-        let is_due = in_pieces && self.stage == Stage::Data && !self.payload.is_empty();
-        Ok(is_due.then(|| Item::Data(self.give_back(None))))
+        }
     }
 
     /// The frame is complete.

@@ -15,6 +15,8 @@ use std::io::{self, IoSlice};
 
 use socket::{Fd, Readiness};
 
+use crate::abi::room::Room;
+
 /// The byte stream below a connection.
 pub(crate) enum Transport {
     Plain(Fd),
@@ -24,20 +26,20 @@ pub(crate) enum Transport {
 
 impl Transport {
     /// Reads what is there; 0 is the end of the stream.
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn read(&mut self, mut room: Room<'_>) -> io::Result<usize> {
         match self {
-            Self::Plain(fd) => socket::receive(*fd, buffer, libc::MSG_DONTWAIT),
+            Self::Plain(fd) => socket::receive(*fd, &mut room, libc::MSG_DONTWAIT),
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => stream.read(buffer),
+            Self::Tls(stream) => stream.read(room),
         }
     }
 
     /// Looks at what is there without taking it.
-    pub(crate) fn peek(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn peek(&mut self, mut room: Room<'_>) -> io::Result<usize> {
         match self {
-            Self::Plain(fd) => socket::receive(*fd, buffer, libc::MSG_DONTWAIT | libc::MSG_PEEK),
+            Self::Plain(fd) => socket::receive(*fd, &mut room, libc::MSG_DONTWAIT | libc::MSG_PEEK),
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => stream.peek(buffer),
+            Self::Tls(stream) => stream.peek(room),
         }
     }
 

@@ -13,6 +13,7 @@ use std::slice;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use crate::abi::room::Room;
 use crate::sync::relock;
 
 /// A descriptor number; -1 is none.
@@ -31,9 +32,13 @@ fn check_size(result: isize) -> io::Result<usize> {
 }
 
 /// `recv`, restarted when interrupted.
-pub(crate) fn receive(fd: Fd, buffer: &mut [u8], flags: c_int) -> io::Result<usize> {
-    // SAFETY: `buffer` is writable for its length.
-    unsafe { receive_at(fd, buffer.as_mut_ptr(), buffer.len(), flags) }
+#[inline]
+pub(crate) fn receive(fd: Fd, room: &mut Room<'_>, flags: c_int) -> io::Result<usize> {
+    // SAFETY: the room is writable for its length.
+    let n = unsafe { receive_at(fd, room.as_mut_ptr(), room.len(), flags) }?;
+    // SAFETY: the kernel has written them.
+    unsafe { room.advance(n) };
+    Ok(n)
 }
 
 /// Takes some of what has arrived, without waiting, for nobody; 0 is the end of the stream.

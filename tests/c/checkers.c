@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,8 +30,13 @@ static void handle (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr 
 
 enum misuse { NONE, PAYLOAD, MESSAGE };
 
+/* One that comes in the loop's buffer, and one that comes in the memory of the one before. */
+#define SMALL 5
+#define LARGE 100000
+
 struct child {
   enum misuse misuse;
+  long size;
   /* Told when everything but the misuse is done. */
   int ready[2];
 };
@@ -42,13 +48,15 @@ static void receive (void *data)
   const struct child *child = (const struct child *) data;
   struct record record = { NULL, NULL, 0 };
   struct wire_pair pair;
-  unsigned char frames[64];
+  static unsigned char frames[2 * (14 + LARGE)];
+  static char text[LARGE];
   long size;
 
   wire_open (&pair, NULL, 1);
   nopoll_ctx_set_on_msg (pair.ctx, handle, &record);
-  size = wire_frame (frames, 0x81, 1, "first", 5);
-  size += wire_frame (frames + size, 0x81, 1, "other", 5);
+  memset (text, 't', sizeof text);
+  size = wire_frame (frames, 0x81, 1, text, child->size);
+  size += wire_frame (frames + size, 0x81, 1, text, child->size);
   wire_send (pair.peer, frames, size);
   LOOP_UNTIL (pair.ctx, record.seen == 2);
   CHECK_INT (write (child->ready[1], "", 1), 1);
@@ -61,9 +69,9 @@ static void receive (void *data)
 }
 
 /* How a child ends that does so; what the checker says of it is not for the log. */
-static int end_of (enum misuse misuse)
+static int end_of (enum misuse misuse, long size)
 {
-  struct child child = { misuse, { -1, -1 } };
+  struct child child = { misuse, size, { -1, -1 } };
   int status;
   char byte;
   pid_t pid;
@@ -84,17 +92,20 @@ static int end_of (enum misuse misuse)
 
 TEST (have_nothing_to_say_of_a_good_program)
 {
-  CHECK_INT (end_of (NONE), 0);
+  CHECK_INT (end_of (NONE, SMALL), 0);
+  CHECK_INT (end_of (NONE, LARGE), 0);
 }
 
 TEST (see_a_payload_that_is_used_after_its_handler)
 {
-  CHECK (end_of (PAYLOAD) != 0);
+  CHECK (end_of (PAYLOAD, SMALL) != 0);
+  CHECK (end_of (PAYLOAD, LARGE) != 0);
 }
 
 TEST (see_a_message_that_is_used_after_its_handler)
 {
-  CHECK (end_of (MESSAGE) != 0);
+  CHECK (end_of (MESSAGE, SMALL) != 0);
+  CHECK (end_of (MESSAGE, LARGE) != 0);
 }
 
 TESTS (CASE (have_nothing_to_say_of_a_good_program), CASE (see_a_payload_that_is_used_after_its_handler),

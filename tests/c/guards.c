@@ -34,23 +34,29 @@ extern void *__libc_malloc (size_t size);
 extern void *__libc_calloc (size_t count, size_t size);
 extern void *__libc_realloc (void *block, size_t size);
 
-static __thread long allocations;
+static __thread long allocations, large_ones;
+
+static void count (size_t size)
+{
+  allocations++;
+  large_ones += size >= 0x10000;
+}
 
 void *malloc (size_t size)
 {
-  allocations++;
+  count (size);
   return __libc_malloc (size);
 }
 
-void *calloc (size_t count, size_t size)
+void *calloc (size_t number, size_t size)
 {
-  allocations++;
-  return __libc_calloc (count, size);
+  count (number * size);
+  return __libc_calloc (number, size);
 }
 
 void *realloc (void *block, size_t size)
 {
-  allocations++;
+  count (size);
   return __libc_realloc (block, size);
 }
 
@@ -142,6 +148,129 @@ TEST (a_small_message_takes_no_allocation)
 TEST (nor_does_a_message_of_a_batch)
 {
   CHECK (allocations_per_hundred (32) <= 0);
+}
+
+/* ---- large messages ---- */
+
+/* The kernel has room for one. */
+#define LARGE 150000
+
+static void note_message (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr data)
+{
+  ++*(int *) data;
+  CHECK_INT (nopoll_msg_get_payload_size (msg), LARGE);
+}
+
+/* A server whose kernel takes a large message as a whole, so that the loop has it in one turn. */
+static void open_with_room (struct wire_pair *pair, int *seen)
+{
+  int room = 1000000;
+
+  wire_open (pair, NULL, 1);
+  nopoll_ctx_set_on_msg (pair->ctx, note_message, seen);
+  setsockopt (nopoll_conn_socket (pair->conn), SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+  setsockopt (pair->peer, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+}
+
+/* Returns how many large blocks the library has asked for. */
+static long put_large (struct wire_pair *pair, const int *seen)
+{
+  static char payload[LARGE];
+  int before = *seen;
+
+  wire_put (pair, 0x82, payload, LARGE);
+  wire_await_unread (nopoll_conn_socket (pair->conn), 14 + LARGE);
+  large_ones = 0;
+  LOOP_UNTIL (pair->ctx, *seen == before + 1);
+  return large_ones;
+}
+
+TEST (a_large_message_comes_in_the_memory_of_the_one_before)
+{
+  struct wire_pair pair;
+  int seen = 0, i;
+
+  open_with_room (&pair, &seen);
+  CHECK (put_large (&pair, &seen) > 0);
+  for (i = 0; i < 10; i++)
+    CHECK_INT (put_large (&pair, &seen), 0);
+  wire_close (&pair);
+}
+
+static size_t heap (void)
+{
+  struct mallinfo2 info = mallinfo2 ();
+
+  return info.uordblks + info.hblkhd;
+}
+
+#define UNFINISHED 30
+
+/* Not the memory of somebody else's large message. */
+TEST (an_unfinished_message_holds_what_has_come_of_it)
+{
+  static unsigned char frame[14 + LARGE];
+  static char payload[LARGE], head[512];
+  struct wire_pair pair;
+  int fds[UNFINISHED], seen = 0, i;
+  size_t before;
+
+  open_with_room (&pair, &seen);
+  put_large (&pair, &seen);
+  before = heap ();
+  for (i = 0; i < UNFINISHED; i++) {
+    long size;
+
+    fds[i] = wire_connect (LISTENER_PORT (pair.listener));
+    wire_send_request (fds[i], "/", "");
+    LOOP_UNTIL (pair.ctx, !wire_is_quiet (fds[i]));
+    wire_receive_head (fds[i], head, sizeof head);
+    /* The answer to a ping says that what is behind it has been read, too. */
+    size = wire_frame (frame, 0x89, 1, "", 0);
+    wire_frame (frame + size, 0x82, 1, payload, LARGE);
+    wire_send (fds[i], frame, size + 14 + 100);
+    LOOP_UNTIL (pair.ctx, !wire_is_quiet (fds[i]));
+    wire_expect_frame (fds[i], 0x8a, 0, "", 0);
+    /* Nor does it cost others theirs. */
+    CHECK_INT (put_large (&pair, &seen), 0);
+  }
+  printf ("%ld bytes per unfinished message\n", (long) (heap () - before) / UNFINISHED);
+  CHECK (heap () - before < 4000 * UNFINISHED);
+  for (i = 0; i < UNFINISHED; i++)
+    close (fds[i]);
+  LOOP_UNTIL (pair.ctx, nopoll_ctx_conns (pair.ctx) == 2);
+  wire_close (&pair);
+}
+
+#define VERY_LARGE 6000000
+
+static void note_very_large (noPollCtx *ctx, noPollConn *conn, noPollMsg *msg, noPollPtr data)
+{
+  CHECK_INT (nopoll_msg_get_payload_size (msg), VERY_LARGE);
+  *(int *) data = 1;
+}
+
+/* What is kept for the next message is at most 4 MB. */
+TEST (a_very_large_message_leaves_nothing_behind)
+{
+  unsigned char *payload = calloc (1, VERY_LARGE), *frame = malloc (14 + VERY_LARGE);
+  long end = wire_frame (frame, 0x82, 1, payload, VERY_LARGE), sent;
+  struct wire_pair pair;
+  int seen = 0;
+  size_t before;
+
+  wire_open (&pair, NULL, 1);
+  nopoll_ctx_set_on_msg (pair.ctx, note_very_large, &seen);
+  before = heap ();
+  for (sent = 0; sent < end; sent += 100000) {
+    wire_send (pair.peer, frame + sent, end - sent < 100000 ? end - sent : 100000);
+    nopoll_loop_wait (pair.ctx, 100);
+  }
+  LOOP_UNTIL (pair.ctx, seen);
+  CHECK (heap () < before + 1000000);
+  wire_close (&pair);
+  free (frame);
+  free (payload);
 }
 
 /* ---- heap bytes ---- */
@@ -425,6 +554,9 @@ TEST (a_direct_get_msg_takes_two_receives)
 }
 
 TESTS (CASE (a_small_message_takes_no_allocation), CASE (nor_does_a_message_of_a_batch),
+       CASE (a_large_message_comes_in_the_memory_of_the_one_before),
+       CASE (an_unfinished_message_holds_what_has_come_of_it),
+       CASE (a_very_large_message_leaves_nothing_behind),
        CASE (an_idle_connection_takes_800_bytes), CASE (an_echo_takes_a_receive_and_a_send),
        CASE (setting_up_and_closing_takes_eleven_system_calls),
        CASE (a_direct_get_msg_takes_two_receives))

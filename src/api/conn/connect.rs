@@ -276,7 +276,7 @@ impl Conn {
         let mut link = this.link.lock();
         let secure = link.secure;
         let stream = link.transport.as_mut().filter(|_| secure);
-        let said = stream.and_then(|stream| stream.read(&mut [0]).err());
+        let said = stream.and_then(|stream| stream.read([0].as_mut_slice().into()).err());
         match said {
             Some(said) if is_tls(&said) => Failure::new(Kind::Tls, said.to_string()),
             _ => Failure::new(Kind::Connect, error.to_string()),

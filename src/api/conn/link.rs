@@ -7,6 +7,7 @@ use std::io;
 
 use crate::abi::cbuf::CBuf;
 use crate::abi::counted::Owned;
+use crate::abi::room::Room;
 use crate::api::error::Errno;
 use crate::api::msg::Msg;
 use crate::protocol::deflate::{self, Deflater};
@@ -77,6 +78,8 @@ pub(crate) struct Reading {
     pub(crate) rounds: u32,
     /// See [`Msg::recycle`].
     pub(crate) spare: Option<Owned<Msg>>,
+    /// See [`Msg::into_memory`].
+    pub(crate) memory: Option<Box<CBuf>>,
     pub(crate) rules: Rules,
     /// See [`Settings::rules_version`].
     ///
@@ -286,7 +289,7 @@ impl Link {
             match how {
                 How::Ahead => return Got::Blocked,
                 How::Loop(reading) if !self.ahead.room().is_empty() => {
-                    match reading.read(transport, self.ahead.room()) {
+                    match reading.read(transport, self.ahead.room().into()) {
                         Got::Item(n) => self.ahead.filled(n),
                         Got::Blocked => return Got::Blocked,
                         Got::End => return Got::End,
@@ -295,7 +298,7 @@ impl Link {
                 }
                 _ => {
                     let mut buffer = [0; 4096];
-                    let seen = match transport.peek(&mut buffer) {
+                    let seen = match transport.peek(buffer[..].as_mut().into()) {
                         Ok(0) => return Got::End,
                         Ok(n) => n,
                         Err(error) if would_block(&error) => {
@@ -320,7 +323,9 @@ impl Link {
     pub(crate) fn next_item(&mut self, how: &mut How<'_>, rules: &Rules) -> Got<Item<CBuf>> {
         loop {
             if !self.ahead.is_empty() || self.receiver.holds() {
-                let (used, item) = self.receiver.feed(self.ahead.bytes(), rules);
+                let (used, item) = self
+                    .receiver
+                    .feed_with(self.ahead.bytes(), rules, how.memory());
                 self.ahead.consume(used);
                 match item {
                     Some(item) => return Got::Item(item),
@@ -336,6 +341,9 @@ impl Link {
             };
             let large = !read_ahead || self.receiver.want() >= DIRECT_PAYLOAD;
             if large {
+                if let Some(memory) = how.memory() {
+                    self.receiver.lend(memory);
+                }
                 if let Some(slot) = self.receiver.slot(usize::MAX) {
                     match how.read(transport, slot) {
                         Got::Item(n) => match self.receiver.filled(n, rules) {
@@ -349,7 +357,7 @@ impl Link {
                 }
             }
             let got = if read_ahead {
-                how.read(transport, self.ahead.room()).map(|n| {
+                how.read(transport, self.ahead.room().into()).map(|n| {
                     self.ahead.filled(n);
                     None
                 })
@@ -380,7 +388,7 @@ impl Link {
         };
         let mut bytes = [0; ROOM];
         let want = self.receiver.want().min(ROOM);
-        how.read(transport, &mut bytes[..want])
+        how.read(transport, bytes[..want].as_mut().into())
             .map(|n| self.receiver.feed(&bytes[..n], rules).1)
     }
 }
@@ -403,7 +411,15 @@ impl How<'_> {
         }
     }
 
-    fn read(&mut self, transport: &mut Transport, into: &mut [u8]) -> Got<usize> {
+    /// What a large message may come in.
+    fn memory(&mut self) -> Option<&mut CBuf> {
+        match self {
+            How::Loop(reading) => reading.memory.as_deref_mut(),
+            How::Direct | How::Ahead => None,
+        }
+    }
+
+    fn read(&mut self, transport: &mut Transport, into: Room<'_>) -> Got<usize> {
         match self {
             How::Loop(reading) => reading.read(transport, into),
             How::Ahead if transport.pending() == 0 => Got::Blocked,
@@ -438,7 +454,7 @@ impl Reading {
         self.unusual = Some(got);
     }
 
-    pub(super) fn read(&mut self, transport: &mut Transport, into: &mut [u8]) -> Got<usize> {
+    pub(super) fn read(&mut self, transport: &mut Transport, into: Room<'_>) -> Got<usize> {
         if let Some(got) = self.unusual.take() {
             return got;
         }
@@ -446,12 +462,13 @@ impl Reading {
             return Got::Blocked;
         }
         self.rounds -= 1;
+        let room = into.len();
         match transport.read(into) {
             Ok(0) => Got::End,
             Ok(n) => {
                 // Edge-triggered: fewer bytes than asked for are all there were, unless the end of
                 // the stream, which is no bytes, stands right behind them.
-                self.drained = transport.is_drained(n, into.len()) && !self.closed;
+                self.drained = transport.is_drained(n, room) && !self.closed;
                 Got::Item(n)
             }
             Err(error) if would_block(&error) => {
@@ -483,7 +500,7 @@ fn feed(phase: &mut Phase, input: &[u8], rules: &RequestRules) -> (usize, Option
 fn discard(transport: &mut Transport, buffer: &mut [u8], n: usize) -> io::Result<()> {
     let mut left = n;
     while left > 0 {
-        match transport.read(&mut buffer[..left])? {
+        match transport.read(buffer[..left].as_mut().into())? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
             taken => left -= taken,
         }

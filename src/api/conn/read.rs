@@ -188,7 +188,7 @@ impl Conn {
                 let Some(transport) = &mut link.transport else {
                     return (-1, Errno::DEAD);
                 };
-                transport.read(buffer)
+                transport.read(buffer.into())
             };
             match result {
                 Ok(n) => return (count(n), Errno::Keep),

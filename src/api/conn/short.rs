@@ -116,7 +116,7 @@ impl Link {
     fn read_ahead(&mut self, reading: &mut Reading) -> Option<()> {
         let may_read = !self.receiver.mid_frame() && !self.ahead.room().is_empty();
         let transport = self.transport.as_mut().filter(|_| may_read)?;
-        match reading.read(transport, self.ahead.room()) {
+        match reading.read(transport, self.ahead.room().into()) {
             Got::Item(n) => {
                 self.ahead.filled(n);
                 Some(())

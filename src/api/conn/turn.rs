@@ -1,12 +1,13 @@
 //! One turn of the loop at one connection: what comes before and after its items.
 
+use std::ffi::c_long;
 use std::sync::Arc;
 
 use super::Conn;
 use super::link::Reading;
 use super::outbox::Queue;
 use super::ready::Ready;
-use crate::abi::cbuf;
+use crate::abi::cbuf::{self, CBuf};
 use crate::abi::counted::Owned;
 use crate::api::msg::Msg;
 
@@ -18,10 +19,15 @@ pub(crate) struct Workspace {
     pub(crate) output: Option<Box<Queue>>,
     /// The latest message, whose memory the next one may have.
     pub(crate) spare: Option<Owned<Msg>>,
+    /// That of the latest large one, for the next large one.
+    pub(crate) memory: Option<Box<CBuf>>,
 }
 
 /// The size of the buffer the loop reads into.
 pub(crate) const BUFFER: usize = 64 * 1024;
+
+/// From this size on messages don't come the short way, all at once.
+const LARGE: c_long = BUFFER as c_long;
 
 fn buffer() -> Box<[u8]> {
     vec![0; BUFFER].into_boxed_slice()
@@ -34,6 +40,7 @@ impl Workspace {
             input: buffer(),
             output: None,
             spare: None,
+            memory: None,
         }
     }
 
@@ -41,6 +48,26 @@ impl Workspace {
     pub(crate) fn restore(&mut self) {
         if self.input.len() != BUFFER {
             self.input = buffer();
+        }
+    }
+}
+
+impl Reading {
+    /// Takes the memory of a message that is done with for later ones.
+    #[inline]
+    pub(crate) fn take_over(&mut self, msg: Owned<Msg>) {
+        if msg.size() < LARGE {
+            self.spare = Msg::recycle(msg);
+        } else {
+            self.take_over_large(msg);
+        }
+    }
+
+    /// Not inlined, to be out of the way of small ones.
+    #[inline(never)]
+    fn take_over_large(&mut self, msg: Owned<Msg>) {
+        if let Some(memory) = Msg::into_memory(msg) {
+            self.memory = Some(Box::new(memory));
         }
     }
 }
@@ -76,6 +103,7 @@ impl Conn {
             unusual: None,
             rounds: if lent { ROUNDS } else { SMALL_ROUNDS },
             spare: work.spare.take(),
+            memory: work.memory.take(),
             rules: this.rules(),
             rules_version,
         }
@@ -84,8 +112,12 @@ impl Conn {
     /// Writes what the batch has gathered, because its last reply is never delayed, takes the
     /// buffers back, and has the loop come again if there is more to read.
     pub(crate) fn end_turn(this: &Arc<Self>, mut reading: Reading, work: &mut Workspace) {
-        work.spare = reading.spare.take();
         let mut link = this.link.lock_here();
+        if let Some(memory) = link.receiver.take_back() {
+            reading.memory = Some(Box::new(memory));
+        }
+        work.spare = reading.spare;
+        work.memory = reading.memory;
         link.corked = false;
         let resumes = link.has_backlog() && link.flush_and_resume();
         if reading.lent {

@@ -6,7 +6,7 @@ use crate::abi::types::{noPollConn, noPollPtr};
 use crate::api::Conn;
 use crate::api::conn::ConnHooks;
 
-use super::convert::ask;
+use super::convert::look;
 
 /// Installs or removes a handler.
 ///
@@ -21,7 +21,7 @@ pub(in crate::ffi) unsafe fn install<F: Copy>(
     // SAFETY: a callback, as this function demands.
     let hook = function.map(|function| unsafe { Hook::new(function, user_data) });
     // SAFETY: a handle, as this function demands.
-    unsafe { ask(conn, (), |conn: &Conn| conn.set_handler(place, hook)) }
+    unsafe { look(conn, (), |conn: &Conn| conn.set_handler(place, hook)) }
 }
 
 /// Sets who gets the messages that the loop receives on this connection, instead of the context's

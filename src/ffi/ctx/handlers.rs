@@ -8,10 +8,13 @@ use crate::abi::types::{noPollCtx, noPollPtr};
 use crate::api::Ctx;
 use crate::api::ctx::CtxHooks;
 use crate::ffi::boundary::boundary;
-use crate::ffi::convert::Handle;
+use crate::ffi::convert::{Handle, look};
 use crate::log::{Level, log};
 
 /// Installs a handler; a NULL one only where `removable`.
+///
+/// # Safety
+/// `ctx` is a handle, `function` a callback.
 pub(in crate::ffi) unsafe fn install<F: Copy>(
     ctx: *mut noPollCtx,
     name: &str,
@@ -20,20 +23,27 @@ pub(in crate::ffi) unsafe fn install<F: Copy>(
     user_data: noPollPtr,
     cell: impl FnOnce(&CtxHooks) -> &HookCell<F>,
 ) {
+    if function.is_none() && !removable {
+        // SAFETY: a handle, as this function demands.
+        return unsafe { refuse(ctx, name) };
+    }
+    // SAFETY: a callback, as this function demands.
+    let hook = function.map(|function| unsafe { Hook::new(function, user_data) });
+    // SAFETY: a handle, as this function demands.
+    unsafe { look(ctx, (), |ctx: &Ctx| cell(ctx.hooks()).set(hook)) }
+}
+
+/// # Safety
+/// `ctx` is a handle.
+unsafe fn refuse(ctx: *mut noPollCtx, name: &str) {
     boundary((), || {
-        // SAFETY: the callers' `ctx` is a handle.
+        // SAFETY: a handle, as this function demands.
         let ctx = unsafe { Ctx::retain(ctx) }?;
-        if function.is_none() && !removable {
-            log!(
-                &ctx,
-                Level::Critical,
-                "{name} is NULL: the handler stays as it is"
-            );
-            return None;
-        }
-        // SAFETY: the callers' functions are callbacks.
-        let hook = function.map(|function| unsafe { Hook::new(function, user_data) });
-        cell(ctx.hooks()).set(hook);
+        log!(
+            &ctx,
+            Level::Critical,
+            "{name} is NULL: the handler stays as it is"
+        );
         Some(())
     });
 }

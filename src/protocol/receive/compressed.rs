@@ -8,11 +8,10 @@
 //!   frame may be empty, as nobody knows before whether more comes out;
 //! * messages: everything up to the end of the message.
 
-use super::frame::append;
 use super::{MAX_ASSEMBLED, Receiver, Stage};
 use crate::protocol::deflate::{INPUT, Inflater};
 use crate::protocol::item::Item;
-use crate::protocol::{Delivery, Error, Payload};
+use crate::protocol::{Delivery, Error, Mask, Payload};
 
 /// Pieces don't grow beyond this while there is input.
 const PIECE: usize = 64 * 1024;
@@ -88,6 +87,6 @@ impl<P: Payload> Receiver<P> {
             return Err(Error::MessageTooLarge { limit });
         }
         let utf8 = self.validates.then_some(&mut self.utf8);
-        append(&mut self.payload, bytes, None, utf8)
+        self.payload.append(bytes, &mut Mask::default(), utf8)
     }
 }

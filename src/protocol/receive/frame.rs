@@ -15,6 +15,7 @@ pub struct Frame {
     /// Its payload is compressed.
     pub compressed: bool,
     masked: bool,
+    /// Without effect where there is none.
     mask: Mask,
     /// The length from the header.
     pub len: u64,
@@ -25,11 +26,6 @@ pub struct Frame {
 impl Frame {
     pub fn is_masked(&self) -> bool {
         self.masked
-    }
-
-    /// How to unmask it.
-    fn mask(&mut self) -> Option<&mut Mask> {
-        self.masked.then_some(&mut self.mask)
     }
 
     /// At most `n`, and not beyond the frame.
@@ -46,14 +42,17 @@ impl Frame {
         utf8: Option<&mut Utf8>,
     ) -> Result<(), Error> {
         self.remaining -= bytes.len() as u64;
-        append(payload, bytes, self.mask(), utf8)
+        payload.append(bytes, &mut self.mask, utf8)
     }
 
     /// Copies `bytes`, which are not beyond the frame, to `to`, which is as long, unmasking them on
     /// the way.
     pub fn copy(&mut self, bytes: &[u8], to: &mut [u8]) {
         self.remaining -= bytes.len() as u64;
-        unmask(bytes, to, self.mask());
+        to.copy_from_slice(bytes);
+        if self.masked {
+            self.mask.apply(to);
+        }
     }
 
     /// Takes over `n` bytes, not beyond the frame, that were read into the spare memory of
@@ -68,8 +67,8 @@ impl Frame {
         let start = payload.len();
         payload.commit(n);
         for block in payload.bytes_mut()[start..].chunks_mut(BLOCK) {
-            if let Some(mask) = self.mask() {
-                mask.apply(block);
+            if self.masked {
+                self.mask.apply(block);
             }
             if let Some(utf8) = &mut utf8 {
                 utf8.push(block)?;
@@ -81,35 +80,6 @@ impl Frame {
     /// Passes over `n` bytes that nobody wants.
     pub fn skip(&mut self, n: usize) {
         self.remaining -= n as u64;
-    }
-}
-
-/// Appends `bytes` to `payload`, unmasking and validating them on the way.
-pub fn append<P: Payload>(
-    payload: &mut P,
-    mut bytes: &[u8],
-    mut mask: Option<&mut Mask>,
-    mut utf8: Option<&mut Utf8>,
-) -> Result<(), Error> {
-    while !bytes.is_empty() {
-        let spare = payload.spare(bytes.len()).ok_or(Error::OutOfMemory)?;
-        let (now, later) = bytes.split_at(spare.len());
-        for (from, to) in now.chunks(BLOCK).zip(spare.chunks_mut(BLOCK)) {
-            unmask(from, to, mask.as_deref_mut());
-            if let Some(utf8) = &mut utf8 {
-                utf8.push(to)?;
-            }
-        }
-        payload.commit(now.len());
-        bytes = later;
-    }
-    Ok(())
-}
-
-fn unmask(from: &[u8], to: &mut [u8], mask: Option<&mut Mask>) {
-    match mask {
-        Some(mask) => mask.copy(from, to),
-        None => to.copy_from_slice(from),
     }
 }
 

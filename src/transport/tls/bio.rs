@@ -15,6 +15,7 @@ use openssl::error::ErrorStack;
 use openssl_sys as ffi;
 
 use super::sys;
+use crate::abi::room::Room;
 use crate::transport::socket::{self, Fd};
 use crate::transport::would_block;
 
@@ -67,7 +68,7 @@ fn give_back(buffer: Box<Gulp>) {
 impl Ahead {
     fn receive(fd: Fd) -> io::Result<Self> {
         let mut buffer = spare();
-        match socket::receive(fd, &mut buffer[..], libc::MSG_DONTWAIT) {
+        match socket::receive(fd, &mut Room::from(&mut buffer[..]), libc::MSG_DONTWAIT) {
             Ok(end) => Ok(Self {
                 buffer,
                 start: 0,
@@ -117,7 +118,7 @@ impl Wire {
         }
         let fd = self.fd.load(Ordering::Relaxed);
         if !self.read_ahead.get() || into.len() >= GULP {
-            let n = socket::receive(fd, into, libc::MSG_DONTWAIT)?;
+            let n = socket::receive(fd, &mut into.into(), libc::MSG_DONTWAIT)?;
             self.drained.set(n < into.len());
             return Ok(n);
         }

@@ -14,6 +14,7 @@ use openssl_sys as ffi;
 use super::bio::Bio;
 use super::verify::{self, Check, Demand, Pin};
 use super::{Context, Error, Identity, PeerName, reasons, sys};
+use crate::abi::room::Room;
 use crate::sync;
 use crate::transport::socket::{Fd, Readiness};
 
@@ -262,10 +263,10 @@ impl Stream {
     }
 
     /// Reads what one record holds, and what is in whole records that were read ahead.
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut n = self.receive(buffer, ffi::SSL_read)?;
-        while n > 0 && n < buffer.len() && self.pending() > 0 {
-            match self.receive(&mut buffer[n..], ffi::SSL_read) {
+    pub(crate) fn read(&mut self, mut room: Room<'_>) -> io::Result<usize> {
+        let mut n = self.receive(&mut room, ffi::SSL_read)?;
+        while n > 0 && room.len() > 0 && self.pending() > 0 {
+            match self.receive(&mut room, ffi::SSL_read) {
                 // What else came of it will be seen by the next call, too.
                 Ok(0) | Err(_) => break,
                 Ok(more) => n += more,
@@ -275,20 +276,24 @@ impl Stream {
     }
 
     /// Looks at what is there without taking it.
-    pub(crate) fn peek(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.receive(buffer, ffi::SSL_peek)
+    pub(crate) fn peek(&mut self, mut room: Room<'_>) -> io::Result<usize> {
+        self.receive(&mut room, ffi::SSL_peek)
     }
 
+    /// Not inlined: it is long, and has three callers.
+    #[inline(never)]
     fn receive(
         &mut self,
-        buffer: &mut [u8],
+        room: &mut Room<'_>,
         operation: unsafe extern "C" fn(*mut ffi::SSL, *mut c_void, c_int) -> c_int,
     ) -> io::Result<usize> {
         self.usable()?;
-        let size = c_int::try_from(buffer.len()).unwrap_or(c_int::MAX);
+        let size = c_int::try_from(room.len()).unwrap_or(c_int::MAX);
         // SAFETY: a live connection, and memory of that size.
-        let result = self.run(|ssl| unsafe { operation(ssl, buffer.as_mut_ptr().cast(), size) });
+        let result = self.run(|ssl| unsafe { operation(ssl, room.as_mut_ptr().cast(), size) });
         if let Ok(n @ 1..) = usize::try_from(result) {
+            // SAFETY: OpenSSL has written them.
+            unsafe { room.advance(n) };
             return Ok(n);
         }
         match self.outcome(result) {

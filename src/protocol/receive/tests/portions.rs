@@ -62,18 +62,32 @@ fn check(role: Role, input: &[u8], rules: &Rules) {
             .flat_map(|portion| feed(&mut receiver, portion, rules))
             .collect();
         compare(delivery, got, &expected, &format!("portions of {portion}"));
-        let got = read_exactly(role, input, portion, rules);
-        compare(delivery, got, &expected, &format!("reads of {portion}"));
+        for lent in [0, 10, 150, 100_000] {
+            let got = read_exactly(role, input, (portion, lent), rules);
+            let how = format!("reads of {portion}, {lent} lent");
+            compare(delivery, got, &expected, &how);
+        }
     }
 }
 
 /// Takes from `input` as from a socket: never more than is wanted, nor than `most` at a time, and
-/// straight into the payload where there is one.
-fn read_exactly(role: Role, input: &[u8], most: usize, rules: &Rules) -> Vec<Event> {
+/// straight into the payload where there is one. That may be in memory for `lent` bytes, which is taken
+/// back now and then.
+fn read_exactly(
+    role: Role,
+    input: &[u8],
+    (most, lent): (usize, usize),
+    rules: &Rules,
+) -> Vec<Event> {
     let mut receiver = Receiver::<Buffer>::new(role);
+    let mut memory = Buffer::used(lent);
     let mut events = Vec::new();
     let mut rest = input;
     while !rest.is_empty() {
+        receiver.lend(&mut memory);
+        if rest.len() % 5 == 0 {
+            memory = receiver.take_back().unwrap_or(memory);
+        }
         let want = receiver.want();
         assert!(want > 0);
         let item = if let Some(slot) = receiver.slot(most) {
@@ -85,7 +99,7 @@ fn read_exactly(role: Role, input: &[u8], most: usize, rules: &Rules) -> Vec<Eve
         } else {
             let (bytes, behind) = rest.split_at(want.min(most).min(rest.len()));
             rest = behind;
-            let (n, item) = receiver.feed(bytes, rules);
+            let (n, item) = receiver.feed_with(bytes, rules, Some(&mut memory));
             if !matches!(item, Some(Item::Fail(_))) {
                 assert_eq!(n, bytes.len(), "nothing beyond the frame was wanted");
             }
@@ -371,7 +385,7 @@ fn almost_sound_streams() {
         }
         compare(rules.delivery, got, &expected, "in random portions");
         let most = 1 + garbage.below(100);
-        let got = read_exactly(role, &input, most, &rules);
+        let got = read_exactly(role, &input, (most, 100_000), &rules);
         compare(rules.delivery, got, &expected, "in random reads");
     }
 }
