@@ -3,6 +3,7 @@
 
 use std::mem::MaybeUninit;
 
+use nopoll::fuzzing::payload::append_by_spare;
 use nopoll::fuzzing::{Error, Mask, Payload, Utf8, copy_masked};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,22 +68,11 @@ impl Payload for Memory {
 
     fn append(
         &mut self,
-        mut bytes: &[u8],
+        bytes: &[u8],
         mask: &mut Mask,
-        mut utf8: Option<&mut Utf8>,
+        utf8: Option<&mut Utf8>,
     ) -> Result<(), Error> {
-        while !bytes.is_empty() {
-            let spare = self.spare(bytes.len()).ok_or(Error::OutOfMemory)?;
-            let (now, later) = bytes.split_at(spare.len());
-            spare.copy_from_slice(now);
-            mask.apply(spare);
-            if let Some(utf8) = &mut utf8 {
-                utf8.push(spare)?;
-            }
-            self.commit(now.len());
-            bytes = later;
-        }
-        Ok(())
+        append_by_spare(self, bytes, mask, utf8)
     }
 
     fn spare(&mut self, most: usize) -> Option<&mut [u8]> {

@@ -55,9 +55,34 @@ pub trait Payload: Sized {
     fn move_out(&mut self) -> Option<Self>;
 }
 
+/// [`Payload::append`] in terms of the other methods, for memory that is tested with.
+#[cfg(any(test, fuzzing))]
+pub fn append_by_spare<P>(
+    payload: &mut P,
+    mut bytes: &[u8],
+    mask: &mut Mask,
+    mut utf8: Option<&mut Utf8>,
+) -> Result<(), Error>
+where
+    P: for<'a> Payload<Room<'a> = &'a mut [u8]>,
+{
+    while !bytes.is_empty() {
+        let spare = payload.spare(bytes.len()).ok_or(Error::OutOfMemory)?;
+        let (now, later) = bytes.split_at(spare.len());
+        spare.copy_from_slice(now);
+        mask.apply(spare);
+        if let Some(utf8) = &mut utf8 {
+            utf8.push(spare)?;
+        }
+        payload.commit(now.len());
+        bytes = later;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 pub mod tests {
-    use super::{Error, Mask, Payload, Utf8};
+    use super::{Error, Mask, Payload, Utf8, append_by_spare};
     use crate::simd::is_utf8;
 
     /// A payload that hands out at most `STEP` bytes at a time and fails beyond `LIMIT`.
@@ -117,22 +142,11 @@ pub mod tests {
 
         fn append(
             &mut self,
-            mut bytes: &[u8],
+            bytes: &[u8],
             mask: &mut Mask,
-            mut utf8: Option<&mut Utf8>,
+            utf8: Option<&mut Utf8>,
         ) -> Result<(), Error> {
-            while !bytes.is_empty() {
-                let spare = self.spare(bytes.len()).ok_or(Error::OutOfMemory)?;
-                let (now, later) = bytes.split_at(spare.len());
-                spare.copy_from_slice(now);
-                mask.apply(spare);
-                if let Some(utf8) = &mut utf8 {
-                    utf8.push(spare)?;
-                }
-                self.commit(now.len());
-                bytes = later;
-            }
-            Ok(())
+            append_by_spare(self, bytes, mask, utf8)
         }
 
         fn spare(&mut self, most: usize) -> Option<&mut [u8]> {
