@@ -3,30 +3,22 @@
 
 use std::mem::MaybeUninit;
 
-use nopoll::fuzzing::payload::append_by_spare;
+use nopoll::fuzzing::payload::{Scratch, append_by_spare};
 use nopoll::fuzzing::{Error, Mask, Payload, Utf8, copy_masked};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Memory {
-    bytes: Vec<u8>,
-    filled: usize,
-}
+pub struct Memory(Scratch);
 
 const STEP: usize = 37;
 
 impl Memory {
     /// Memory to lend, which somebody else has used.
     pub fn used(size: usize) -> Self {
-        let bytes = vec![0xee; size];
-        Self {
-            bytes,
-            filled: size,
-        }
+        Self(Scratch::of(vec![0xee; size]))
     }
 
-    pub fn into_bytes(mut self) -> Vec<u8> {
-        self.bytes.truncate(self.filled);
-        self.bytes
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0.into_bytes()
     }
 }
 
@@ -43,8 +35,7 @@ impl Payload for Memory {
         mut mask: Mask,
         must_be_text: bool,
     ) -> Option<(Self, bool)> {
-        let filled = bytes.len();
-        let mut copy = vec![MaybeUninit::new(0); filled];
+        let mut copy = vec![MaybeUninit::new(0); bytes.len()];
         let at_once = copy_masked(bytes, &mut copy, mask.key(), must_be_text);
         let mut bytes = bytes.to_vec();
         mask.apply(&mut bytes);
@@ -55,15 +46,15 @@ impl Payload for Memory {
             assert!(copied.eq(bytes.iter().copied()));
             assert_eq!(at_once, passes);
         }
-        Some((Self { bytes, filled }, passes))
+        Some((Self(Scratch::of(bytes)), passes))
     }
 
     fn len(&self) -> usize {
-        self.filled
+        self.0.filled
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes[..self.filled]
+        self.0.bytes_mut()
     }
 
     fn append(
@@ -77,33 +68,19 @@ impl Payload for Memory {
 
     fn spare(&mut self, most: usize) -> Option<&mut [u8]> {
         assert!(most > 0, "asked for nothing");
-        let end = self.filled + most.min(STEP.max(self.filled / 2));
-        if self.bytes.len() < end {
-            self.bytes.resize(end, 0);
-        }
-        Some(&mut self.bytes[self.filled..end])
+        let filled = self.0.filled;
+        Some(self.0.up_to(filled + most.min(STEP.max(filled / 2))))
     }
 
     fn commit(&mut self, n: usize) {
-        assert!(self.filled + n <= self.bytes.len(), "more than was lent");
-        self.filled += n;
+        self.0.commit(n);
     }
 
-    /// Takes any memory with room.
     fn move_to(&mut self, memory: &mut Self, whole: usize) {
-        assert!(whole > self.filled, "nothing is to come");
-        if self.filled == self.bytes.len() && memory.bytes.len() > self.filled {
-            memory.bytes[..self.filled].copy_from_slice(&self.bytes);
-            memory.filled = self.filled;
-            std::mem::swap(self, memory);
-        }
+        self.0.move_to(&mut memory.0, whole);
     }
 
     fn move_out(&mut self) -> Option<Self> {
-        (self.bytes.len() > self.filled).then(|| {
-            let bytes = self.bytes[..self.filled].to_vec();
-            let filled = self.filled;
-            std::mem::replace(self, Self { bytes, filled })
-        })
+        self.0.move_out().map(Self)
     }
 }

@@ -6,6 +6,7 @@ use std::{ptr, slice};
 
 use super::heap;
 use super::room::Room;
+use crate::protocol::payload::PORTION;
 use crate::protocol::{Error, Mask, Payload, Utf8};
 use crate::simd::{copy_masked, is_utf8};
 
@@ -27,8 +28,6 @@ unsafe impl Send for CBuf {}
 const STEP: usize = 64 * 1024;
 /// What UTF-8 is validated in.
 const BLOCK: usize = 64;
-/// What is copied at once before it is validated: it stays in the first-level cache between the two.
-const PORTION: usize = 8 * 1024;
 /// A program may keep the message: it isn't to hold more memory than so many times what it needs.
 const MOST_SPARE: usize = 4;
 /// The largest memory that is kept for the next message.

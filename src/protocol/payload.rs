@@ -3,6 +3,9 @@
 use super::utf8::Utf8;
 use super::{Error, Mask};
 
+/// Payload is unmasked and validated in portions that stay in the first-level cache between the two.
+pub const PORTION: usize = 8 * 1024;
+
 /// Growing memory for the payload of a frame. The receiver fills it without knowing where it comes
 /// from: memory that C can free in the library, a vector in the tests.
 pub trait Payload: Sized {
@@ -55,6 +58,63 @@ pub trait Payload: Sized {
     fn move_out(&mut self) -> Option<Self>;
 }
 
+/// Bytes for payloads that are tested with.
+#[cfg(any(test, fuzzing))]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scratch {
+    pub bytes: Vec<u8>,
+    pub filled: usize,
+}
+
+#[cfg(any(test, fuzzing))]
+impl Scratch {
+    /// All of it filled.
+    pub fn of(bytes: Vec<u8>) -> Self {
+        let filled = bytes.len();
+        Self { bytes, filled }
+    }
+
+    pub fn into_bytes(mut self) -> Vec<u8> {
+        self.bytes.truncate(self.filled);
+        self.bytes
+    }
+
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[..self.filled]
+    }
+
+    /// What is behind the filled part, up to `end`.
+    pub fn up_to(&mut self, end: usize) -> &mut [u8] {
+        if self.bytes.len() < end {
+            self.bytes.resize(end, 0);
+        }
+        &mut self.bytes[self.filled..end]
+    }
+
+    pub fn commit(&mut self, n: usize) {
+        assert!(self.filled + n <= self.bytes.len(), "more than was lent");
+        self.filled += n;
+    }
+
+    /// [`Payload::move_to`] any memory with room.
+    pub fn move_to(&mut self, memory: &mut Self, whole: usize) {
+        assert!(whole > self.filled, "nothing is to come");
+        if self.filled == self.bytes.len() && memory.bytes.len() > self.filled {
+            memory.bytes[..self.filled].copy_from_slice(&self.bytes);
+            memory.filled = self.filled;
+            std::mem::swap(self, memory);
+        }
+    }
+
+    /// [`Payload::move_out`] of all that isn't used.
+    pub fn move_out(&mut self) -> Option<Self> {
+        (self.bytes.len() > self.filled).then(|| {
+            let own = Self::of(self.bytes_mut().to_vec());
+            std::mem::replace(self, own)
+        })
+    }
+}
+
 /// [`Payload::append`] in terms of the other methods, for memory that is tested with.
 #[cfg(any(test, fuzzing))]
 pub fn append_by_spare<P>(
@@ -82,31 +142,23 @@ where
 
 #[cfg(test)]
 pub mod tests {
-    use super::{Error, Mask, Payload, Utf8, append_by_spare};
+    use super::{Error, Mask, Payload, Scratch, Utf8, append_by_spare};
     use crate::simd::is_utf8;
 
     /// A payload that hands out at most `STEP` bytes at a time and fails beyond `LIMIT`.
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
-    pub struct Stepped<const STEP: usize, const LIMIT: usize> {
-        bytes: Vec<u8>,
-        filled: usize,
-    }
+    pub struct Stepped<const STEP: usize, const LIMIT: usize>(Scratch);
 
     pub type Buffer = Stepped<{ usize::MAX }, { usize::MAX }>;
 
     impl<const STEP: usize, const LIMIT: usize> Stepped<STEP, LIMIT> {
         /// Memory to lend, which somebody else has used.
         pub fn used(size: usize) -> Self {
-            let bytes = vec![0xee; size];
-            Self {
-                bytes,
-                filled: size,
-            }
+            Self(Scratch::of(vec![0xee; size]))
         }
 
-        pub fn into_bytes(mut self) -> Vec<u8> {
-            self.bytes.truncate(self.filled);
-            self.bytes
+        pub fn into_bytes(self) -> Vec<u8> {
+            self.0.into_bytes()
         }
     }
 
@@ -123,21 +175,20 @@ pub mod tests {
             mut mask: Mask,
             must_be_text: bool,
         ) -> Option<(Self, bool)> {
-            let filled = bytes.len();
-            (filled <= LIMIT).then(|| {
+            (bytes.len() <= LIMIT).then(|| {
                 let mut bytes = bytes.to_vec();
                 mask.apply(&mut bytes);
                 let passes = !must_be_text || is_utf8(&bytes);
-                (Self { bytes, filled }, passes)
+                (Self(Scratch::of(bytes)), passes)
             })
         }
 
         fn len(&self) -> usize {
-            self.filled
+            self.0.filled
         }
 
         fn bytes_mut(&mut self) -> &mut [u8] {
-            &mut self.bytes[..self.filled]
+            self.0.bytes_mut()
         }
 
         fn append(
@@ -151,40 +202,21 @@ pub mod tests {
 
         fn spare(&mut self, most: usize) -> Option<&mut [u8]> {
             assert!(most > 0, "never asked for nothing");
-            if self.filled >= LIMIT {
-                return None;
-            }
-            let end = self.filled + most.min(STEP).min(64.max(self.filled));
-            if self.bytes.len() < end {
-                self.bytes.resize(end, 0);
-            }
-            Some(&mut self.bytes[self.filled..end])
+            let filled = self.0.filled;
+            let end = filled + most.min(STEP).min(64.max(filled));
+            (filled < LIMIT).then(|| self.0.up_to(end))
         }
 
         fn commit(&mut self, n: usize) {
-            assert!(
-                self.filled + n <= self.bytes.len(),
-                "committed more than was lent"
-            );
-            self.filled += n;
+            self.0.commit(n);
         }
 
-        /// Takes any memory with room.
         fn move_to(&mut self, memory: &mut Self, whole: usize) {
-            assert!(whole > self.filled, "nothing is to come");
-            if self.filled == self.bytes.len() && memory.bytes.len() > self.filled {
-                memory.bytes[..self.filled].copy_from_slice(&self.bytes);
-                memory.filled = self.filled;
-                std::mem::swap(self, memory);
-            }
+            self.0.move_to(&mut memory.0, whole);
         }
 
         fn move_out(&mut self) -> Option<Self> {
-            (self.bytes.len() > self.filled).then(|| {
-                let bytes = self.bytes[..self.filled].to_vec();
-                let filled = self.filled;
-                std::mem::replace(self, Self { bytes, filled })
-            })
+            self.0.move_out().map(Self)
         }
     }
 

@@ -67,7 +67,15 @@ impl Reading {
     #[inline(never)]
     fn take_over_large(&mut self, msg: Owned<Msg>) {
         if let Some(memory) = Msg::into_memory(msg) {
-            self.memory = Some(Box::new(memory));
+            self.keep(memory);
+        }
+    }
+
+    /// Keeps memory for the next large message.
+    fn keep(&mut self, memory: CBuf) {
+        match &mut self.memory {
+            Some(place) => **place = memory,
+            None => self.memory = Some(Box::new(memory)),
         }
     }
 }
@@ -114,7 +122,7 @@ impl Conn {
     pub(crate) fn end_turn(this: &Arc<Self>, mut reading: Reading, work: &mut Workspace) {
         let mut link = this.link.lock_here();
         if let Some(memory) = link.receiver.take_back() {
-            reading.memory = Some(Box::new(memory));
+            reading.keep(memory);
         }
         work.spare = reading.spare;
         work.memory = reading.memory;

@@ -2,11 +2,9 @@
 
 use crate::protocol::header::Header;
 use crate::protocol::opcode::CONTINUATION;
+use crate::protocol::payload::PORTION;
 use crate::protocol::utf8::Utf8;
 use crate::protocol::{Error, Mask, Payload};
-
-/// Payload is unmasked and validated in blocks that stay in the first-level cache between the two.
-const BLOCK: usize = 8 * 1024;
 
 #[derive(Clone, Copy, Default)]
 pub struct Frame {
@@ -66,7 +64,7 @@ impl Frame {
         self.remaining -= n as u64;
         let start = payload.len();
         payload.commit(n);
-        for block in payload.bytes_mut()[start..].chunks_mut(BLOCK) {
+        for block in payload.bytes_mut()[start..].chunks_mut(PORTION) {
             if self.masked {
                 self.mask.apply(block);
             }
